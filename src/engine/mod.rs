@@ -35,7 +35,7 @@ pub use apply::Applied;
 pub use error::Error;
 pub use outcome::Outcome;
 pub use progress::{Event, Progress};
-pub use status::status;
+pub use status::{Context, status};
 
 use crate::registry::Registries;
 use transfer::Transfers;
