@@ -4,7 +4,9 @@
 //!
 //! - [`reference`] and [`digest`]: the names of images and of bytes
 //! - [`class`]: the classes of errors
+//! - [`api`]: the kinds that people and the system write, and their rules
 
+pub mod api;
 pub mod class;
 pub mod digest;
 pub mod reference;
