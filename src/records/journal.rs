@@ -11,6 +11,7 @@ use super::{
     store::{Error, Store},
 };
 use crate::api;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 /// The records of one ImageSync during a run.
 ///
@@ -102,7 +103,9 @@ impl Journal {
             *written = this.write_changed()?;
             Ok(())
         });
-        write.await.unwrap_or_else(|join| Err(Error::io("write", Path::new("the records"))(io::Error::other(join))))
+        write
+            .await
+            .unwrap_or_else(|join| Err(Error::io("write", Path::new("the records"))(io::Error::other(join))))
     }
 
     /// Writes the slices that changed and returns the number of the last change in them.
@@ -142,7 +145,14 @@ impl Journal {
 
     fn to_json(&self, records: &Records, index: usize) -> Result<Vec<u8>, Error> {
         let Inner { namespace, name, .. } = &*self.0;
-        let slice = api::ImageSyncSlice::of(namespace, name, index, records.slice(index).cloned().collect());
+        let slice = api::ImageSyncSlice {
+            metadata: ObjectMeta {
+                name: Some(format!("{name}-{index}")),
+                namespace: Some(namespace.clone()),
+                ..ObjectMeta::default()
+            },
+            spec: api::Records { records: records.slice(index).cloned().collect() },
+        };
         serde_json::to_vec(&slice).map_err(|error| Error::io("write", Path::new("the records"))(error.into()))
     }
 

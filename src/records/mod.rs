@@ -5,7 +5,7 @@ mod slices;
 mod store;
 
 pub use journal::Journal;
-pub use slices::{Records, MAX_SLICE_BYTES, MAX_SLICE_RECORDS};
+pub use slices::{MAX_SLICE_BYTES, MAX_SLICE_RECORDS, Records};
 pub use store::{Error, Store};
 
 #[cfg(test)]

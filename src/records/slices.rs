@@ -29,8 +29,10 @@ impl Records {
     pub fn from_slices(slices: Vec<Vec<Record>>) -> Self {
         let mut records = Self::default();
         for (index, slice) in slices.into_iter().enumerate() {
-            let slice: BTreeMap<Key, Record> =
-                slice.into_iter().map(|record| ((record.image.clone(), record.tag.clone()), record)).collect();
+            let slice: BTreeMap<Key, Record> = slice
+                .into_iter()
+                .map(|record| ((record.image.clone(), record.tag.clone()), record))
+                .collect();
             for key in slice.keys() {
                 if let Some(earlier) = records.place.insert(key.clone(), index)
                     && let Some(slice) = records.slices.get_mut(earlier)
@@ -118,7 +120,9 @@ impl Records {
     pub fn split(&mut self, index: usize) {
         let new = self.slices.len();
         let Some(slice) = self.slices.get_mut(index) else { return };
-        let Some(middle) = slice.keys().nth(slice.len() / 2).filter(|_| slice.len() > 1).cloned() else { return };
+        let Some(middle) = slice.keys().nth(slice.len() / 2).filter(|_| slice.len() > 1).cloned() else {
+            return;
+        };
         let moved = slice.split_off(&middle);
         self.place.extend(moved.keys().map(|key| (key.clone(), new)));
         self.slices.push(moved);

@@ -222,8 +222,9 @@ fn read_slice(path: &Path) -> Result<Vec<Record>, Error> {
         return Err(corrupt(format!("it has {size} bytes, and a slice has at most 256 KiB")));
     }
     let bytes = fs::read(path).map_err(Error::io("read", path))?;
-    let slice: api::ImageSyncSlice = serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
-    Ok(slice.records)
+    let slice: api::ImageSyncSlice =
+        serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
+    Ok(slice.spec.records)
 }
 
 /// Replaces a file so that a crash at any instant leaves the old content or the new.
