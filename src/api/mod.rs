@@ -7,6 +7,7 @@
 
 mod images;
 mod interval;
+mod rules;
 mod schema;
 mod slice;
 mod status;
