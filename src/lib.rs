@@ -10,5 +10,6 @@
 pub mod api;
 pub mod class;
 pub mod digest;
+pub mod plan;
 pub mod records;
 pub mod reference;

@@ -4,9 +4,11 @@
     unreachable_pub,
     reason = "kube's KubeSchema copies each struct, its `pub` included, into a function"
 )]
+#![allow(clippy::duplicated_attributes, reason = "kube's printer columns repeat the names of their fields")]
 
 mod images;
 mod interval;
+mod rules;
 mod schema;
 mod slice;
 mod status;

@@ -3,7 +3,7 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::{Defaults, Image, ImageSyncStatus, Interval, Target};
+use super::{Defaults, Image, ImageSyncStatus, Interval, Target, rules};
 
 /// What an ImageSync wants: images, read from their sources, kept at every target.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -60,11 +60,15 @@ use super::{Defaults, Image, ImageSyncStatus, Interval, Target};
     )
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::interval_or_schedule())]
+#[x_kube(validation = rules::some_target())]
+#[x_kube(validation = rules::targets_name_images())]
 pub struct ImageSyncSpec {
     /// How often the sources are looked at, counted from the end of the last run: whole hours, minutes and seconds,
-    /// at least 10s. With neither `interval` nor `schedule`: 1h. Example: 30m.
+    /// at least 10s. With neither `interval` nor `schedule`, it is `1h`. Example: `30m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", length(max = 18))]
+    #[x_kube(validation = rules::interval())]
     pub interval: Option<Interval>,
 
     /// When the sources are looked at, instead of `interval`.
@@ -72,11 +76,11 @@ pub struct ImageSyncSpec {
     pub schedule: Option<Schedule>,
 
     /// Whether new runs are held back. A run that is on is finished, and the conditions stay as they are.
-    /// Default: false.
+    /// Default: `false`.
     #[serde(default)]
     pub suspend: bool,
 
-    /// Secrets of type kubernetes.io/dockerconfigjson in this namespace, whose credentials are used to read sources. The entry
+    /// Secrets of type `kubernetes.io/dockerconfigjson` in this namespace, whose credentials are used to read sources. The entry
     /// with the longest matching registry and path is used. Default: none; sources are read anonymously.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
@@ -103,13 +107,15 @@ pub struct ImageSyncSpec {
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Schedule {
-    /// Five fields: minute, hour, day of month, month, day of week. Example: "0 3 * * *" is every day at three.
+    /// Five fields: minute, hour, day of month, month, day of week. Example: `0 3 * * *` is every day at three.
     #[schemars(length(max = 128))]
+    #[x_kube(validation = rules::cron())]
     pub cron: String,
 
-    /// The IANA time zone in which `cron` is read. Default: UTC. Example: Europe/Rome.
+    /// The IANA time zone in which `cron` is read. Default: `UTC`. Example: `Europe/Rome`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
+    #[x_kube(validation = rules::time_zone())]
     pub time_zone: Option<String>,
 }
 
@@ -117,7 +123,8 @@ pub struct Schedule {
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretRef {
-    /// The Secret's name. Its type is kubernetes.io/dockerconfigjson. Example: hub.
+    /// The Secret's name. Its type is `kubernetes.io/dockerconfigjson`. Example: `hub`.
     #[schemars(length(max = 253))]
+    #[x_kube(validation = rules::secret_name())]
     pub name: String,
 }
