@@ -127,7 +127,7 @@ impl FromStr for Digest {
 }
 
 /// Enough of a bad string to recognise it: input from outside may be of any length.
-fn excerpt(s: &str) -> String {
+pub(crate) fn excerpt(s: &str) -> String {
     const MOST: usize = 140;
     if s.chars().count() <= MOST { s.to_owned() } else { s.chars().take(MOST).chain(['…']).collect() }
 }
