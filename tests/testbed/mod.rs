@@ -36,6 +36,9 @@ use std::{
     sync::{LazyLock, Mutex},
 };
 
+use nix::sys::statvfs::statvfs;
+use tempfile::TempDir;
+
 /// A program that `tests/testbed/install.sh` built.
 pub fn program(name: &str) -> PathBuf {
     let cache = env::var_os("XDG_CACHE_HOME")
@@ -45,6 +48,16 @@ pub fn program(name: &str) -> PathBuf {
     let path = cache.join("imagesync-testbed/bin").join(name);
     assert!(path.exists(), "{} is not there: run `make tools` first", path.display());
     path
+}
+
+/// A temporary folder for what a server stores: in memory where there is room, since registries wait for the disk
+/// after every manifest.
+pub fn folder() -> TempDir {
+    const ROOM: u64 = 2 << 30;
+    let memory = "/dev/shm";
+    let free = statvfs(memory).map_or(0, |stat| stat.blocks_available() * stat.fragment_size());
+    let folder = if free > ROOM { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    folder.expect("there is room for a temporary folder")
 }
 
 /// A loopback port that nothing listens on, never the same one twice in this process.

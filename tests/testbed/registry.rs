@@ -10,6 +10,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::{
+    folder,
     http::{Credential, Http},
     process::Process,
     program,
@@ -215,7 +216,7 @@ impl Options {
 
     /// Starts it, and returns when it answers.
     pub async fn start(mut self) -> Registry {
-        let folder = tempfile::tempdir().expect("there is room for a temporary folder");
+        let folder = folder();
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         let client = std::mem::take(&mut self.client).build().expect("these certificates are valid");
         let credential = std::mem::replace(&mut self.credential, Credential::Anonymous);
