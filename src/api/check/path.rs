@@ -46,6 +46,12 @@ impl FieldPath {
         Self(self.0.strip_suffix(tail.steps()).unwrap_or(&self.0).to_vec())
     }
 
+    /// The path that leads here, and then on along `tail`.
+    #[must_use]
+    pub fn join(&self, tail: &Self) -> Self {
+        Self([self.steps(), tail.steps()].concat())
+    }
+
     fn then(&self, step: Step) -> Self {
         Self(self.0.iter().cloned().chain([step]).collect())
     }
