@@ -6,9 +6,11 @@
 //! - [`class`]: the classes of errors
 //! - [`api`]: the kinds that people and the system write, and their rules
 //! - [`records`]: what was selected and written, as it is remembered
+//! - [`cli`]: the command line
 
 pub mod api;
 pub mod class;
+pub mod cli;
 pub mod digest;
 pub mod plan;
 pub mod records;

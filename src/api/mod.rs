@@ -6,6 +6,7 @@
 )]
 #![allow(clippy::duplicated_attributes, reason = "kube's printer columns repeat the names of their fields")]
 
+pub mod check;
 mod images;
 mod interval;
 mod rules;

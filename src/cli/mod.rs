@@ -1,0 +1,62 @@
+//! The command line: what was typed, and one file a command.
+
+mod args;
+mod completion;
+mod crds;
+mod exit;
+pub mod load;
+mod man;
+
+use clap::{Parser, Subcommand};
+
+pub use self::{
+    args::{Color, FileArgs, Output, PlanArgs, SyncArgs},
+    exit::{Exit, report},
+};
+
+/// Keeps container images where a manifest says they must be.
+#[derive(Debug, Parser)]
+#[command(name = "imagesync", version, propagate_version = true, after_long_help = exit::HELP)]
+pub struct Cli {
+    /// Whether to write in colours.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print the custom resource definitions (CRDs), for `kubectl apply -f -`.
+    Crds(crds::Args),
+    /// Print a shell's completion script.
+    Completion(completion::Args),
+    /// Print a manual page.
+    Man(man::Args),
+}
+
+impl Cli {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    ///
+    /// What [`report`] turns into a message and an exit code.
+    pub fn run(&self) -> Result<Exit, anyhow::Error> {
+        match &self.command {
+            Command::Crds(args) => crds::run(args),
+            Command::Completion(args) => completion::run(args),
+            Command::Man(args) => man::run(args),
+        }
+    }
+}
+
+/// Prints to the standard output. `println!` panics where it is closed early, as `| head` does.
+fn print(bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()
+}
