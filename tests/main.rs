@@ -10,4 +10,8 @@
     reason = "a test says what failed by panicking"
 )]
 
+mod command;
+mod faults;
+mod kill;
+mod sync;
 mod testbed;

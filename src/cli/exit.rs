@@ -17,6 +17,8 @@ pub enum Exit {
     Changes = 3,
     /// Nothing failed, but a registry's rate limit puts some of it off.
     Deferred = 4,
+    /// Ended by Ctrl-C or SIGTERM: what was complete stays, and nothing is half done. 128 + SIGINT, as shells have it.
+    Interrupted = 130,
 }
 
 /// The exit codes, for the help and the manual page.
@@ -26,7 +28,8 @@ Exit codes:
   1  something failed
   2  what was typed, or a manifest, is wrong
   3  plan: there are changes to make
-  4  nothing failed, but a registry's rate limit puts some of it off";
+  4  nothing failed, but a registry's rate limit puts some of it off
+  130  interrupted: what was complete stays, and nothing is half done";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

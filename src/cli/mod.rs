@@ -6,6 +6,13 @@ mod crds;
 mod exit;
 pub mod load;
 mod man;
+mod plan;
+mod progress;
+mod run;
+mod show;
+mod sync;
+mod table;
+mod watch;
 
 use clap::{Parser, Subcommand};
 
@@ -30,6 +37,10 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Do what the manifests say: copy what is missing or has moved, under the names that they ask for.
+    Sync(SyncArgs),
+    /// Say what `sync` would do, and why. Nothing is changed.
+    Plan(PlanArgs),
     /// Print the custom resource definitions (CRDs), for `kubectl apply -f -`.
     Crds(crds::Args),
     /// Print a shell's completion script.
@@ -46,11 +57,18 @@ impl Cli {
     /// What [`report`] turns into a message and an exit code.
     pub fn run(&self) -> Result<Exit, anyhow::Error> {
         match &self.command {
+            Command::Sync(args) => sync::run(args, self.color),
+            Command::Plan(args) => plan::run(args, self.color),
             Command::Crds(args) => crds::run(args),
             Command::Completion(args) => completion::run(args),
             Command::Man(args) => man::run(args),
         }
     }
+}
+
+/// What the commands that talk to registries run on.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
 /// Prints to the standard output. `println!` panics where it is closed early, as `| head` does.

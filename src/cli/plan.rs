@@ -17,7 +17,7 @@ use crate::{engine::Progress, plan::Kind};
 pub fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
     let manifests = sync::read(&args.files)?;
     run::check(&manifests.syncs)?;
-    let shared = Shared::open(&args.run)?;
+    let shared = Shared::look(&args.run)?;
     super::runtime()?.block_on(async {
         let members = sync::active(shared.members(&manifests)?);
         let plans = run::plan(&shared.engine(Progress::silent()), &members, Timestamp::now()).await;

@@ -1,6 +1,9 @@
 //! One run over ImageSyncs: what `sync`, `plan` and `--watch` have in common.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 use futures::future::join_all;
@@ -15,7 +18,7 @@ use crate::{
     api::{ImageSync, ImageSyncStatus},
     engine::{self, Access, Applied, Engine, Progress},
     plan::{Claims, Plan, Schedule, Wanted, decide, select},
-    records::{Journal, Store},
+    records::{self, Journal, Store},
     registry::{Keychain, Registries, Settings},
 };
 
@@ -36,16 +39,22 @@ pub(super) struct Member {
 }
 
 impl Shared {
-    /// Opens what the arguments name.
+    /// Opens what the arguments name, to write.
     pub(super) fn open(args: &RunArgs) -> anyhow::Result<Self> {
-        let settings = match &args.registries {
-            Some(path) => Settings::load(path)?,
-            None => Settings::default(),
-        };
+        Self::with(args, Store::open)
+    }
+
+    /// The same, to look only: the state directory is neither made nor locked.
+    pub(super) fn look(args: &RunArgs) -> anyhow::Result<Self> {
+        Self::with(args, Store::look)
+    }
+
+    fn with(args: &RunArgs, open: fn(&Path) -> Result<Store, records::Error>) -> anyhow::Result<Self> {
+        let settings = args.registries.as_deref().map_or_else(|| Ok(Settings::default()), Settings::load)?;
         let dir = args.state.clone().map_or_else(default_state, Ok)?;
         Ok(Self {
             registries: Registries::new(settings)?,
-            store: Arc::new(Store::open(&dir)?),
+            store: Arc::new(open(&dir)?),
             credentials: Keychain::from_docker_config()?,
         })
     }
@@ -108,7 +117,7 @@ pub(super) fn check(manifests: &[Manifest]) -> Result<Vec<(Wanted, Schedule)>, R
             (Ok(of_object), Ok(schedule)) => wanted.push((of_object, schedule)),
             (of_object, schedule) => {
                 let invalid = of_object.err().into_iter().flatten().chain(schedule.err());
-                faults.extend(invalid.map(|invalid| manifest.remark(&invalid.path, invalid.message)));
+                faults.extend(invalid.map(|invalid| manifest.remark(&invalid.path.parse().unwrap_or_default(), invalid.message)));
             }
         }
     }

@@ -13,9 +13,8 @@ use crate::{
 const ROWS: usize = 40;
 
 /// One row an action, those that need a person last, where the eye is; and a line that sums up.
-#[must_use]
-pub fn render(applied: &[(String, Applied)], colour: bool) -> String {
-    let rows: Vec<Row> = applied.iter().flat_map(|(object, applied)| {
+pub(super) fn render<'a>(applied: impl Iterator<Item = (&'a str, &'a Applied)>, colour: bool) -> String {
+    let rows: Vec<Row> = applied.flat_map(|(object, applied)| {
         applied.plan.actions.iter().zip(&applied.outcomes).map(move |(action, outcome)| Row::new(object, action, outcome))
     }).collect();
     if rows.is_empty() {
@@ -85,7 +84,7 @@ impl Row {
         };
         Self {
             object: object.to_owned(),
-            source: action.source_name(),
+            source: source(action),
             target: action.destination.to_string(),
             digest: action.digest.as_ref().map(|digest| digest.short().to_owned()).unwrap_or_default(),
             result: detail.map_or_else(|| word.to_owned(), |detail| format!("{word}: {detail}")),
@@ -93,5 +92,13 @@ impl Row {
             rank,
             colour,
         }
+    }
+}
+
+/// The source as the manifest names it: with its tag, where it has one, and not by digest.
+fn source(action: &Action) -> String {
+    match &action.tag {
+        Some(tag) => format!("{}:{tag}", action.source.repository),
+        None => action.source.to_string(),
     }
 }

@@ -1,17 +1,13 @@
 //! `imagesync sync --watch`: keeps syncing, each ImageSync when it is due, and follows the files.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, SystemTime},
-};
+use std::{collections::HashMap, time::Duration};
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Color, Exit, SyncArgs,
-    args::FileArgs,
-    load::{Input, Manifests, files},
+    load::{self, Manifests},
     print,
     run::{self, Member, Shared},
     show, sync,
@@ -42,7 +38,7 @@ pub(super) async fn run(
     stop: &CancellationToken,
 ) -> anyhow::Result<Exit> {
     let mut due: HashMap<String, Due> = HashMap::new();
-    let mut seen = fingerprint(&args.files);
+    let mut seen = load::fingerprint(&args.files.files, args.files.recursive);
     let mut members = sync::active(shared.members(&manifests)?);
     while !stop.is_cancelled() {
         let now = Timestamp::now();
@@ -50,10 +46,10 @@ pub(super) async fn run(
             .filter(|&index| members.get(index).is_some_and(|member| is_due(&due, member, now)))
             .collect();
         if !ready.is_empty() {
-            let (round, rest) = split(members, &ready);
+            let (mut round, rest) = split(members, &ready);
             let applied = sync::round(shared, &round, stop).await?;
             print(show::result(&round, &applied, args.run.output, color)?.as_bytes())?;
-            for (member, applied) in round.iter().zip(&applied) {
+            for (member, applied) in round.iter_mut().zip(&applied) {
                 plan_next(&mut due, member, applied);
             }
             members = round.into_iter().chain(rest).collect();
@@ -62,7 +58,7 @@ pub(super) async fn run(
             () = stop.cancelled() => break,
             () = tokio::time::sleep(LOOK) => {}
         }
-        let now_seen = fingerprint(&args.files);
+        let now_seen = load::fingerprint(&args.files.files, args.files.recursive);
         if now_seen != seen {
             seen = now_seen;
             match sync::read(&args.files).and_then(|read| Ok((sync::active(shared.members(&read)?), read))) {
@@ -92,13 +88,15 @@ fn split(members: Vec<Member>, ready: &[usize]) -> (Vec<Member>, Vec<Member>) {
     (round.into_iter().map(|(_, member)| member).collect(), rest.into_iter().map(|(_, member)| member).collect())
 }
 
-fn plan_next(due: &mut HashMap<String, Due>, member: &Member, applied: &Applied) {
+fn plan_next(due: &mut HashMap<String, Due>, member: &mut Member, applied: &Applied) {
     let now = Timestamp::now();
     let before = due.get(&key(member)).map_or(0, |due| due.failed);
     let ended = Ended::of(troubles(applied), before, now);
     let failed = if let Ended::Failed { runs } = ended { runs } else { 0 };
     let at = member.schedule.after(ended, now, fastrand::f64());
     due.insert(key(member), Due { at, failed });
+    // The next status says since when a problem lasts.
+    member.object.status = Some(run::status(member, applied, Some(at), now));
     tracing::info!("{} is synced again at {at}", key(member));
 }
 
@@ -107,7 +105,7 @@ fn troubles(applied: &Applied) -> impl Iterator<Item = (Retry, Option<Timestamp>
     applied.plan.actions.iter().zip(&applied.outcomes).filter_map(|(action, outcome)| match (outcome, &action.kind) {
         (Outcome::Failed(error), _) => Some((error.class().retry(), error.until())),
         (Outcome::NotTried, Kind::Failed { class }) => Some((class.retry(), None)),
-        (Outcome::NotTried, Kind::Deferred { until }) => Some((Retry::Deferred, *until)),
+        (Outcome::NotTried, Kind::Deferred { until }) => Some((Retry::Deferred, Some(*until))),
         _ => None,
     })
 }
@@ -121,10 +119,4 @@ fn forget_changed(due: &mut HashMap<String, Due>, before: &Manifests, now: &Mani
             due.remove(&format!("{}/{}", names.0, names.1));
         }
     }
-}
-
-/// The files and when they changed; the standard input cannot be read twice.
-fn fingerprint(args: &FileArgs) -> Vec<(Input, Option<SystemTime>)> {
-    let named = args.files.iter().flat_map(|input| files(input, args.recursive));
-    named.map(|file| { let modified = file.modified(); (file, modified) }).collect()
 }

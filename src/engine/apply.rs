@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use futures::{StreamExt as _, stream};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -16,7 +17,8 @@ use super::{
     tree::Tree,
 };
 use crate::{
-    plan::{Action, Overwrite, Plan},
+    api::Overwrite,
+    plan::{Action, Plan},
     records::Journal,
     registry::{At, Remote},
 };
@@ -54,6 +56,7 @@ impl Engine {
     /// - When `stop` is cancelled nothing new begins, what is on its way is dropped, and this returns at once.
     pub async fn apply(&self, plan: Plan, access: &Access, journal: &Journal, stop: &CancellationToken) -> Applied {
         let run = Run { engine: self, access, journal, plan: &plan };
+        journal.note(|records| plan.actions.iter().for_each(|action| record::seen(records, action, Timestamp::now())));
         let mut results: HashMap<usize, Result<(), Error>> = HashMap::new();
         let jobs = jobs(&plan);
         let mut running = stream::iter(jobs.into_iter().map(|job| run.job(job))).buffer_unordered(JOBS_AT_ONCE);
@@ -105,7 +108,7 @@ impl Run<'_> {
         for (number, result) in &done {
             let Some(action) = self.action(*number) else { continue };
             if let Err(error) = result {
-                self.journal.note(|records| record::failed(records, action, error));
+                self.journal.note(|records| record::failed(records, action, error, Timestamp::now()));
             }
             let outcome = Outcome::of(action, Some(result.clone()));
             self.engine.progress.tell(&Event::Finished { action, outcome: &outcome });
@@ -181,7 +184,7 @@ impl Run<'_> {
         }
         for (action, tag) in place.actions.iter().filter_map(|&number| self.action(number)).zip(&tags) {
             if tag.is_ok() {
-                self.journal.note(|records| record::written(records, action));
+                self.journal.note(|records| record::written(records, action, Timestamp::now()));
             }
         }
         Ok(tags)
@@ -199,7 +202,7 @@ impl Run<'_> {
         {
             return Err(Error::Overwritten { reference: action.destination.to_string(), found: found.digest });
         }
-        self.journal.commit(|records| record::intended(records, action)).await.map_err(Error::records)?;
+        self.journal.commit(|records| record::intended(records, action, Timestamp::now())).await.map_err(Error::records)?;
         target.put_manifest(&at, &tree.root).await.map_err(Error::target)
     }
 

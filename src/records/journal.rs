@@ -69,6 +69,13 @@ impl Journal {
         self.state().records.clone()
     }
 
+    /// The records as the slices that hold them.
+    #[must_use]
+    pub fn slices(&self) -> Vec<api::ImageSyncSlice> {
+        let records = &self.state().records;
+        (0..records.slice_count()).map(|index| self.slice(records, index)).collect()
+    }
+
     /// Changes the records in memory; the next commit writes the change with its own.
     pub fn note(&self, change: impl FnOnce(&mut Records)) {
         let mut state = self.state();
@@ -143,17 +150,21 @@ impl Journal {
         Ok((state.changes, slices))
     }
 
-    fn to_json(&self, records: &Records, index: usize) -> Result<Vec<u8>, Error> {
+    fn slice(&self, records: &Records, index: usize) -> api::ImageSyncSlice {
         let Inner { namespace, name, .. } = &*self.0;
-        let slice = api::ImageSyncSlice {
+        api::ImageSyncSlice {
             metadata: ObjectMeta {
                 name: Some(format!("{name}-{index}")),
                 namespace: Some(namespace.clone()),
                 ..ObjectMeta::default()
             },
             spec: api::Records { records: records.slice(index).cloned().collect() },
-        };
-        serde_json::to_vec(&slice).map_err(|error| Error::io("write", Path::new("the records"))(error.into()))
+        }
+    }
+
+    fn to_json(&self, records: &Records, index: usize) -> Result<Vec<u8>, Error> {
+        serde_json::to_vec(&self.slice(records, index))
+            .map_err(|error| Error::io("write", Path::new("the records"))(error.into()))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -9,6 +9,8 @@ use std::{
     sync::Arc,
 };
 
+use crate::digest::Digest;
+
 /// What `-f` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
@@ -108,4 +110,17 @@ pub(super) fn read(input: &Input, stdin: &mut dyn Read) -> Result<Vec<u8>, Error
         Input::Path(path) => File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?,
     };
     if bytes.len() as u64 > MOST_BYTES { Err(Error::TooLarge) } else { Ok(bytes) }
+}
+
+/// A digest of all that `inputs` name, to tell whether anything changed. The standard input, which can be read only
+/// once, is left out; what cannot be read counts as empty.
+pub fn fingerprint(inputs: &[Input], recursive: bool) -> Digest {
+    let mut whole = Vec::new();
+    let files = inputs.iter().filter(|input| **input != Input::Stdin).filter_map(|input| expand(input, recursive).ok());
+    for file in files.flatten() {
+        let bytes = read(&file.input, &mut io::empty()).unwrap_or_default();
+        whole.extend_from_slice(file.name.as_bytes());
+        whole.extend_from_slice(Digest::sha256(&bytes).as_str().as_bytes());
+    }
+    Digest::sha256(&whole)
 }

@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, fmt, io::Read, sync::Arc};
 
 use self::node::Node;
 pub use self::{
-    files::Input,
+    files::{Input, fingerprint},
     node::Place,
     remark::{Refused, Remark},
     secret::Secret,
