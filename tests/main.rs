@@ -13,5 +13,6 @@
 mod command;
 mod faults;
 mod kill;
+mod oracles;
 mod sync;
 mod testbed;
