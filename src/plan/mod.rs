@@ -1,6 +1,32 @@
 //! Plans.
+mod action;
+mod collision;
+mod decide;
+mod destination;
+mod filter;
 mod invalid;
+mod loops;
+mod observed;
+mod ownership;
 mod pattern;
+mod questions;
 mod range;
+mod resolve;
+mod rules;
+mod select;
+mod spec_collision;
+mod target;
 mod version;
-pub use self::invalid::{Fault, Invalid};
+mod wanted;
+pub use self::{
+    action::{Action, ImageSummary, Kind, LeftOutCount, Plan},
+    decide::decide,
+    filter::LeftOut,
+    invalid::{Fault, Invalid},
+    observed::{Listed, Listings, Observed, Seen},
+    ownership::{Claimant, Ownership},
+    questions::Questions,
+    select::{Selection, select},
+    wanted::Wanted,
+};
+pub use crate::api::Overwrite;

@@ -133,6 +133,13 @@ impl Tag {
     }
 }
 
+/// [`Tag::latest`], as everywhere where no tag is written.
+impl Default for Tag {
+    fn default() -> Self {
+        Self::latest()
+    }
+}
+
 impl Reference {
     /// The short form that people write: `alpine:3.20`. The tag is always there, the digest if there is one.
     #[must_use]

@@ -121,6 +121,16 @@ impl Template {
         }
         Ok(text)
     }
+
+    /// The text with those words replaced for which there is a value.
+    #[must_use]
+    pub fn expand_known(&self, values: &Values<'_>) -> String {
+        let part = |part: &Part| match part {
+            Part::Text(literal) => literal.to_string(),
+            Part::Word(word) => word.value(values).unwrap_or_else(|| word.to_string()),
+        };
+        self.parts.iter().map(part).collect()
+    }
 }
 
 impl Word {
