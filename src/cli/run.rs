@@ -8,6 +8,7 @@ use std::{
 use anyhow::Context as _;
 use futures::future::join_all;
 use jiff::Timestamp;
+use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     api::{ImageSync, ImageSyncStatus},
     engine::{self, Access, Applied, Engine, Progress},
-    plan::{Claims, Plan, Schedule, Wanted, decide, select},
+    plan::{Claimant, Observed, Ownership, Plan, Schedule, Wanted, decide, select},
     records::{self, Journal, Store},
     registry::{Keychain, Registries, Settings},
 };
@@ -50,12 +51,12 @@ impl Shared {
     }
 
     fn with(args: &RunArgs, open: fn(&Path) -> Result<Store, records::Error>) -> anyhow::Result<Self> {
-        let settings = args.registries.as_deref().map_or_else(|| Ok(Settings::default()), Settings::load)?;
+        let settings = args.registries.as_deref().map_or_else(|| Ok(Settings::default()), read_settings)?;
         let dir = args.state.clone().map_or_else(default_state, Ok)?;
         Ok(Self {
             registries: Registries::new(settings)?,
             store: Arc::new(open(&dir)?),
-            credentials: Keychain::from_docker_config()?,
+            credentials: Keychain::from_docker_config(None)?,
         })
     }
 
@@ -91,9 +92,9 @@ impl Shared {
             let mut keychain = self.credentials.clone();
             for name in secrets {
                 if let Some(config) = manifests.secret(namespace, name).and_then(|secret| secret.docker_config()) {
-                    let of_secret = Keychain::from_docker_config_json(config)
+                    let of_secret = Keychain::from_secret(config.expose_secret().as_bytes())
                         .with_context(|| format!("cannot use the Secret {namespace}/{name}"))?;
-                    keychain = of_secret.or(keychain);
+                    keychain = of_secret.merge(&keychain);
                 }
             }
             Ok(keychain)
@@ -131,14 +132,25 @@ pub(super) async fn plan(engine: &Engine, members: &[Member], now: Timestamp) ->
         select(&member.wanted, &listings)
     }))
     .await;
-    let claims = Claims::of(members.iter().map(|member| &member.wanted).zip(&selections));
+    let mut ownership = Ownership::default();
+    for (member, selection) in members.iter().zip(&selections) {
+        let claimant = Arc::new(Claimant::of(&member.object));
+        ownership.claim_recorded(&claimant, &member.journal.records());
+        ownership.claim_selected(&claimant, selection);
+    }
     let plans = members.iter().zip(&selections).map(|(member, selection)| {
-        let claims = &claims;
+        let ownership = &ownership;
         async move {
             let records = member.journal.records();
-            let questions = selection.questions(&records);
-            let observed = engine.look(questions, &member.access).await;
-            decide(&member.wanted, selection, &records, &observed, claims, now)
+            let mut observed = Observed::default();
+            loop {
+                let questions = selection.questions(&records, &observed);
+                if questions.is_empty() {
+                    break;
+                }
+                observed.extend(engine.look(questions, &member.access).await);
+            }
+            decide(&member.wanted, selection, &records, &observed, ownership, now)
         }
     });
     join_all(plans).await
@@ -171,6 +183,12 @@ pub(super) fn status(member: &Member, applied: &Applied, next: Option<Timestamp>
         next,
     };
     engine::status(applied, &context, now)
+}
+
+fn read_settings(path: &Path) -> anyhow::Result<Settings> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the registry settings {}", path.display()))?;
+    Ok(Settings::parse(&text, path)?)
 }
 
 /// An object's namespace and name.

@@ -118,13 +118,6 @@ impl Error {
     /// The whole chain of causes in one line, as people read it.
     #[must_use]
     pub fn message(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
+        registry::message(self)
     }
 }

@@ -13,6 +13,7 @@ mod questions;
 mod range;
 mod resolve;
 mod rules;
+mod schedule;
 mod select;
 mod spec_collision;
 mod target;
@@ -26,6 +27,7 @@ pub use self::{
     observed::{Listed, Listings, Observed, Seen},
     ownership::{Claimant, Ownership},
     questions::Questions,
+    schedule::{Ended, Schedule},
     select::{Selection, select},
     wanted::Wanted,
 };

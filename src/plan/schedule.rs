@@ -5,7 +5,7 @@ use std::time::Duration;
 use cronexpr::Crontab;
 use jiff::{SignedDuration, Timestamp};
 
-use super::Invalid;
+use super::{Fault, Invalid};
 use crate::{api::ImageSyncSpec, class::Retry};
 
 /// What holds with neither `interval` nor `schedule`.
@@ -50,15 +50,16 @@ impl Schedule {
         cronexpr::parse_crontab(&format!("{} {zone}", schedule.cron)).map(|cron| Self::At(Box::new(cron))).map_err(
             |error| {
                 let problem = error.to_string();
-                Invalid::spec(
-                    "spec.schedule.cron",
-                    format!(
+                Invalid {
+                    fault: Fault::InvalidSpec,
+                    path: "spec.schedule.cron".into(),
+                    message: format!(
                         "`{}` in the time zone `{zone}` is not a schedule ({}): write minute, hour, day of month, month and \
                          day of week, such as \"0 3 * * *\"",
                         schedule.cron,
                         problem.lines().last().unwrap_or_default().trim()
                     ),
-                )
+                }
             },
         )
     }
