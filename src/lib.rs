@@ -5,8 +5,12 @@
 //! - [`registry`]: the distribution protocol
 //! - [`reference`] and [`digest`]: the names of images and of bytes
 //! - [`class`]: the classes of errors
+//! - [`api`]: the kinds that people and the system write, and their rules
+//! - [`records`]: what was selected and written, as it is remembered
 
+pub mod api;
 pub mod class;
 pub mod digest;
+pub mod records;
 pub mod reference;
 pub mod registry;

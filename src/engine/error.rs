@@ -1,0 +1,130 @@
+//! What can go wrong while a plan is carried out.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::{class::Class, digest::Digest, records, reference::Repository, registry};
+
+/// Why an action of a plan was not carried out.
+///
+/// One trouble can fail many actions (a blob that cannot be read fails every target that wants it), so a clone is
+/// cheap.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The source did not give what was asked.
+    #[error("cannot read from the source")]
+    Source(#[source] Arc<registry::Error>),
+    /// The target did not take what was sent.
+    #[error("cannot write to the target")]
+    Target(#[source] Arc<registry::Error>),
+    /// The registry took nothing for too long while a blob was sent.
+    #[error("{repository} took nothing of blob {digest} for {seconds} s; the next run goes on where this one stopped")]
+    Stalled {
+        /// Where the blob was sent.
+        repository: Repository,
+        /// The blob.
+        digest: Digest,
+        /// How long it was waited.
+        seconds: u64,
+    },
+    /// After the tag was published, the target does not show a manifest that belongs to it, even when sent again.
+    #[error(
+        "{repository} accepted the image and does not have its manifest {digest}: its garbage collection may be \
+         running; run it on a stopped or read-only registry"
+    )]
+    Incomplete {
+        /// The target.
+        repository: Repository,
+        /// The manifest that is not there.
+        digest: Digest,
+    },
+    /// Indexes are nested deeper than any real image.
+    #[error("the indexes of {image}@{digest} are nested more than 4 levels deep")]
+    TooDeep {
+        /// The source.
+        image: Repository,
+        /// The root.
+        digest: Digest,
+    },
+    /// The image has more manifests than any real image.
+    #[error("{image}@{digest} has more than 2000 manifests")]
+    TooMany {
+        /// The source.
+        image: Repository,
+        /// The root.
+        digest: Digest,
+    },
+    /// What is going to be written could not be recorded, so it was not written.
+    #[error("cannot record what is going to be written, so nothing was published")]
+    Records(#[source] Arc<records::Error>),
+    /// `overwrite: Never`, and somebody put another image under the tag since the plan was made.
+    #[error("{reference} now has another image ({found}), and `overwrite: Never` keeps it")]
+    Overwritten {
+        /// The tag.
+        reference: String,
+        /// What is there.
+        found: Digest,
+    },
+    /// The run was ended before this was done.
+    #[error("the run was interrupted before this was done; the next run does it")]
+    Interrupted,
+}
+
+impl Error {
+    pub(crate) fn source(error: registry::Error) -> Self {
+        Self::Source(Arc::new(error))
+    }
+
+    pub(crate) fn target(error: registry::Error) -> Self {
+        Self::Target(Arc::new(error))
+    }
+
+    pub(crate) fn records(error: records::Error) -> Self {
+        Self::Records(Arc::new(error))
+    }
+
+    /// The class that decides what happens next.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Source(error) | Self::Target(error) => error.class(),
+            Self::Stalled { .. } => Class::Timeout,
+            Self::Incomplete { .. } | Self::Interrupted => Class::Unavailable,
+            Self::TooDeep { .. } | Self::TooMany { .. } => Class::TooLarge,
+            Self::Records(error) => error.class(),
+            Self::Overwritten { .. } => Class::Conflict,
+        }
+    }
+
+    /// Until when the registry wants no more of this, where it said so.
+    #[must_use]
+    pub fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Source(error) | Self::Target(error) => error.until(),
+            _ => None,
+        }
+    }
+
+    /// The target says that it lacks something that the manifest names.
+    pub(crate) fn is_missing_content(&self) -> bool {
+        match self {
+            Self::Target(error) => error.is_missing_content(),
+            Self::Incomplete { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// The whole chain of causes in one line, as people read it.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}

@@ -1,0 +1,58 @@
+//! Effects: looks at registries for a plan, and carries the plan out.
+//!
+//! ```text
+//! observe    listings and HEADs, as the plan asks for them
+//! apply      the copies of a plan, in jobs of one image each
+//!   tree       the image's manifests, read from the source
+//!   transfer   its blobs, each brought to all targets: there, mounted, or sent
+//!     known      what is where, and what is on its way
+//!     send       read once; fanout to several targets, upload to one
+//!   publish    its manifests, the tag last
+//! record     what the journal holds before and after
+//! status     an ImageSync's status, from what was applied
+//! ```
+
+mod access;
+mod apply;
+mod error;
+mod fanout;
+mod job;
+mod known;
+mod observe;
+mod outcome;
+mod pace;
+mod progress;
+mod publish;
+mod record;
+mod send;
+mod status;
+mod transfer;
+mod tree;
+mod upload;
+
+pub use access::Access;
+pub use apply::Applied;
+pub use error::Error;
+pub use outcome::Outcome;
+pub use progress::{Event, Progress};
+pub use status::{Context, status};
+
+use crate::registry::Registries;
+use transfer::Transfers;
+
+/// Looks at registries and copies images. One serves all ImageSyncs of a process at the same time, so that they
+/// share budgets, and no blob is on its way twice.
+#[derive(Clone)]
+pub struct Engine {
+    registries: Registries,
+    transfers: Transfers,
+    progress: Progress,
+}
+
+impl Engine {
+    /// An engine that reaches registries through `registries` and tells `progress` what happens.
+    #[must_use]
+    pub fn new(registries: Registries, progress: Progress) -> Self {
+        Self { transfers: Transfers::new(progress.clone()), registries, progress }
+    }
+}

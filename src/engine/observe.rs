@@ -1,0 +1,84 @@
+//! Looks at registries: the listings and the HEADs that a plan asks for.
+
+use futures::{StreamExt as _, stream};
+
+use super::{Access, Engine};
+use crate::{
+    class::Class,
+    plan::{Listed, Listings, Observed, Questions, Seen, Wanted},
+    reference::{Reference, Repository},
+    registry::{self, At, Remote},
+};
+
+/// Questions that are open at the same time; what each registry gets of it is its budget's to say.
+const AT_ONCE: usize = 256;
+
+impl Engine {
+    /// Lists the tags of every repository whose tags are to be selected.
+    pub async fn list(&self, wanted: &Wanted, access: &Access) -> Listings {
+        let lists = wanted.listings().into_iter().map(|repository| async move {
+            let remote = self.registries.open(&repository, &access.source);
+            let listed = match remote.tags().await {
+                Ok(tags) => Listed::Tags(tags),
+                Err(error) => failed_listing(&error),
+            };
+            (repository, listed)
+        });
+        stream::iter(lists).buffer_unordered(AT_ONCE).collect().await
+    }
+
+    /// Looks which digests the tags of sources and targets show.
+    pub async fn look(&self, questions: Questions, access: &Access) -> Observed {
+        let sources = questions.sources.into_iter().map(|reference| async move {
+            let remote = self.registries.open(&reference.repository, &access.source);
+            let seen = look_at_source(&remote, &reference).await;
+            (reference, seen)
+        });
+        let targets = questions.targets.into_iter().map(|(target, reference)| async move {
+            let remote = self.registries.open(&reference.repository, access.target(&target));
+            let seen = look_at(&remote, &reference).await;
+            ((target, reference), seen)
+        });
+        let (sources, targets) = tokio::join!(
+            stream::iter(sources).buffer_unordered(AT_ONCE).collect(),
+            stream::iter(targets).buffer_unordered(AT_ONCE).collect(),
+        );
+        Observed { sources, targets }
+    }
+}
+
+async fn look_at(remote: &Remote, reference: &Reference) -> Seen {
+    match remote.head_manifest(&at(reference)).await {
+        Ok(Some(found)) => Seen::Digest(found.digest),
+        Ok(None) => Seen::Absent,
+        Err(error) => failed(&error),
+    }
+}
+
+/// Of a source, a 404 says that a person's manifest asks for what is not there, so it has to be proven: a HEAD has
+/// no body that would say which kind of 404 it is.
+async fn look_at_source(remote: &Remote, reference: &Reference) -> Seen {
+    match look_at(remote, reference).await {
+        Seen::Absent => match remote.prove_absent(&at(reference)).await {
+            Ok(true) => Seen::Absent,
+            Ok(false) => Seen::Failed {
+                class: Class::Unavailable,
+                message: format!("{reference} answers 404 to HEAD, and not to GET; it may just have been pushed"),
+                until: None,
+            },
+            Err(error) => failed(&error),
+        },
+        seen => seen,
+    }
+}
+
+fn at(reference: &Reference) -> At {
+    match (&reference.digest, &reference.tag) {
+        (Some(digest), _) => At::Digest(digest.clone()),
+        (None, tag) => At::Tag(tag.clone().unwrap_or_default()),
+    }
+}
+
+fn failed(error: &registry::Error) -> Seen {
+    Seen::Failed { class: error.class(), message: registry::message(error), until: error.until() }
+}

@@ -1,0 +1,148 @@
+//! Reads a blob once and sends it to those that need it.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use futures::{TryStreamExt as _, future::join_all, stream};
+use tokio::sync::Semaphore;
+
+use super::{
+    error::Error,
+    fanout::{Fed, fan_out},
+    known::Ticket,
+    pace::{Body, Pace},
+    progress::{Event, Progress},
+    upload::{Start, upload},
+};
+use crate::registry::{Blob, Remote, Upload};
+
+/// A blob up to this size (bytes) is read whole, so that sending it again costs no second reading; and sending it
+/// costs hardly more than asking whether it is there.
+pub(crate) const SMALL: u64 = 64 * 1024;
+/// Larger blobs on their way at the same time: with a few hundred KiB each, this bounds the memory.
+const LARGE_AT_ONCE: usize = 8;
+
+/// A repository that a blob has to be sent to.
+pub(crate) struct Need {
+    pub(crate) target: Remote,
+    start: Start,
+    /// Held until the blob is there: others that want it wait for it.
+    _ticket: Ticket,
+}
+
+impl Need {
+    pub(crate) fn new(target: &Remote, start: Start, ticket: Ticket) -> Self {
+        Self { target: target.clone(), start, _ticket: ticket }
+    }
+
+    /// The session that is open, which from now on is somebody else's to use.
+    fn take_session(&mut self) -> Option<Upload> {
+        match std::mem::replace(&mut self.start, Start::Fresh(None)) {
+            Start::Fresh(session) => session,
+            Start::Torn(upload) => Some(upload),
+        }
+    }
+}
+
+type Sent = Vec<(Need, Result<(), Error>)>;
+
+#[derive(Clone)]
+pub(crate) struct Sender {
+    large: Arc<Semaphore>,
+    progress: Progress,
+}
+
+impl Sender {
+    pub(crate) fn new(progress: Progress) -> Self {
+        Self { large: Arc::new(Semaphore::new(LARGE_AT_ONCE)), progress }
+    }
+
+    /// Sends `blob` to all of `needs`, and gives them back with what became of each, in their order.
+    pub(crate) async fn send(&self, blob: &Blob, source: &Remote, needs: Vec<Need>) -> Sent {
+        if needs.is_empty() {
+            return Vec::new();
+        }
+        let sent = if blob.size <= SMALL {
+            self.small(blob, source, needs).await
+        } else {
+            // The semaphore is never closed, so the answer is always a permit.
+            let _permit = self.large.acquire().await;
+            self.large(blob, source, needs).await
+        };
+        self.progress.tell(&Event::Ended { blob });
+        sent
+    }
+
+    async fn small(&self, blob: &Blob, source: &Remote, needs: Vec<Need>) -> Sent {
+        let bytes = match read_whole(blob, source).await {
+            Ok(bytes) => bytes,
+            Err(error) => return all_failed(needs, &error),
+        };
+        self.progress.tell(&Event::Read { blob, bytes: blob.size });
+        let open = |offset: u64| {
+            let rest = usize::try_from(offset).map_or_else(|_| Bytes::new(), |from| bytes.slice(from.min(bytes.len())..));
+            let pace = Pace::default();
+            (pace.watch(stream::iter([Ok(rest)]), |_| {}), pace)
+        };
+        let sends = needs.into_iter().map(|mut need| async move {
+            let start = Start::Fresh(need.take_session());
+            let result = upload(&need.target, blob, start, open).await;
+            (need, result)
+        });
+        join_all(sends).await
+    }
+
+    async fn large(&self, blob: &Blob, source: &Remote, mut needs: Vec<Need>) -> Sent {
+        if needs.len() == 1 {
+            let alone = needs.into_iter().map(|need| self.alone(blob, source, need));
+            return join_all(alone).await;
+        }
+        let targets = needs.iter_mut().map(|need| (need.target.clone(), need.take_session())).collect();
+        let bytes = source.read_blob(blob, 0).map_err(Error::source);
+        let bytes = bytes.inspect_ok(|chunk| self.read(blob, chunk));
+        let fed = match fan_out(bytes, blob, targets).await {
+            Ok(fed) => fed,
+            Err(error) => return all_failed(needs, &error),
+        };
+        let ends = needs.into_iter().zip(fed).map(|(mut need, fed)| async move {
+            match fed {
+                Fed::Done => (need, Ok(())),
+                Fed::LetGo(start) => {
+                    need.start = start;
+                    self.alone(blob, source, need).await
+                }
+            }
+        });
+        join_all(ends).await
+    }
+
+    async fn alone(&self, blob: &Blob, source: &Remote, mut need: Need) -> (Need, Result<(), Error>) {
+        let start = std::mem::replace(&mut need.start, Start::Fresh(None));
+        let result = upload(&need.target, blob, start, |offset| self.open(blob, source, offset)).await;
+        (need, result)
+    }
+
+    fn open(&self, blob: &Blob, source: &Remote, offset: u64) -> (Body, Pace) {
+        let pace = Pace::default();
+        let bytes = source.read_blob(blob, offset).map_err(Error::source);
+        let (this, of) = (self.clone(), blob.clone());
+        (pace.watch(bytes, move |chunk| this.read(&of, chunk)), pace)
+    }
+
+    fn read(&self, blob: &Blob, chunk: &Bytes) {
+        self.progress.tell(&Event::Read { blob, bytes: chunk.len() as u64 });
+    }
+}
+
+async fn read_whole(blob: &Blob, source: &Remote) -> Result<Bytes, Error> {
+    let chunks = source.read_blob(blob, 0);
+    let append = |mut whole: BytesMut, chunk: Bytes| async move {
+        whole.extend_from_slice(&chunk);
+        Ok(whole)
+    };
+    chunks.try_fold(BytesMut::new(), append).await.map(BytesMut::freeze).map_err(Error::source)
+}
+
+fn all_failed(needs: Vec<Need>, error: &Error) -> Sent {
+    needs.into_iter().map(|need| (need, Err(error.clone()))).collect()
+}

@@ -1,0 +1,161 @@
+//! The status of an ImageSync, built from what was applied.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use super::{Applied, Outcome};
+use crate::{
+    api::{Counts, ImageSyncStatus, Problem, State},
+    class::{Class, Retry},
+    plan::{Action, Kind},
+    reference::Tag,
+};
+
+/// What a status is built from besides the outcomes.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// The generation of the spec that was carried out.
+    pub generation: Option<i64>,
+    /// How many images the spec has.
+    pub images: usize,
+    /// The status before this run, which says since when a problem lasts and a condition holds.
+    pub before: ImageSyncStatus,
+    /// When the next run is due.
+    pub next: Option<Timestamp>,
+}
+
+/// The status after a completed run, as design section 3 ("Ready, exactly") has it: kstatus reads it.
+#[must_use]
+pub fn status(applied: &Applied, context: &Context, now: Timestamp) -> ImageSyncStatus {
+    let results: Vec<(&Action, Result<(), Trouble>)> =
+        applied.plan.actions.iter().zip(&applied.outcomes).map(|(action, outcome)| (action, trouble(action, outcome))).collect();
+    let counts = counts(&results, context.images);
+    ImageSyncStatus {
+        observed_generation: context.generation,
+        last_sync_time: Some(Time(now)),
+        next_sync_time: context.next.map(Time),
+        conditions: conditions(&results, &counts, context, now),
+        problems: problems(&results, &context.before.problems, now),
+        counts: Some(counts),
+    }
+}
+
+/// What keeps an action's destination from being as it is wanted.
+struct Trouble {
+    state: State,
+    class: Class,
+    message: String,
+}
+
+fn trouble(action: &Action, outcome: &Outcome) -> Result<(), Trouble> {
+    let (class, message) = match (outcome, &action.kind) {
+        (Outcome::InSync | Outcome::Written, _) => return Ok(()),
+        (Outcome::Failed(error), _) => (error.class(), error.message()),
+        (Outcome::NotTried, Kind::Failed { class }) => (*class, action.reason.clone()),
+        (Outcome::NotTried, Kind::Deferred { .. }) => (Class::RateLimited, action.reason.clone()),
+        (Outcome::NotTried, _) => (Class::Conflict, action.reason.clone()),
+    };
+    let state = match class {
+        Class::RateLimited => State::Deferred,
+        Class::Conflict => State::Conflict,
+        _ => State::Failed,
+    };
+    Err(Trouble { state, class, message })
+}
+
+fn counts(results: &[(&Action, Result<(), Trouble>)], images: usize) -> Counts {
+    // An artifact counts once, under the worst state it has on its targets.
+    let mut artifacts: BTreeMap<(&str, Option<&str>), u8> = BTreeMap::new();
+    for (action, result) in results {
+        let worst = artifacts.entry((&action.image, action.tag.as_ref().map(Tag::as_str))).or_default();
+        *worst = (*worst).max(result.as_ref().map_or_else(|trouble| severity(trouble.state), |()| 0));
+    }
+    let count = |state| number(artifacts.values().filter(|&&worst| worst == severity(state)).count());
+    let in_sync = count(State::InSync);
+    Counts {
+        summary: format!("{in_sync}/{}", artifacts.len()),
+        images: number(images),
+        artifacts: number(artifacts.len()),
+        in_sync,
+        pending: count(State::Pending),
+        deferred: count(State::Deferred),
+        failed: count(State::Failed),
+        conflicts: count(State::Conflict),
+    }
+}
+
+const fn severity(state: State) -> u8 {
+    match state {
+        State::InSync => 0,
+        State::Pending => 1,
+        State::Deferred => 2,
+        State::Conflict => 3,
+        State::Failed => 4,
+    }
+}
+
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn problems(results: &[(&Action, Result<(), Trouble>)], before: &[Problem], now: Timestamp) -> Vec<Problem> {
+    let troubles = results.iter().filter_map(|(action, result)| Some((action, result.as_ref().err()?)));
+    let problems = troubles.map(|(action, trouble)| {
+        let tag = action.tag.as_ref().map(ToString::to_string);
+        let same = |old: &&Problem| {
+            old.image == action.image
+                && old.tag == tag
+                && old.target.as_ref() == Some(&action.target)
+                && old.class == trouble.class
+        };
+        Problem {
+            since: before.iter().find(same).map_or_else(|| Time(now), |old| old.since.clone()),
+            image: action.image.clone(),
+            tag,
+            target: Some(action.target.clone()),
+            class: trouble.class,
+            message: trouble.message.clone(),
+        }
+    });
+    problems.take(ImageSyncStatus::MOST_PROBLEMS).collect()
+}
+
+fn conditions(
+    results: &[(&Action, Result<(), Trouble>)],
+    counts: &Counts,
+    context: &Context,
+    now: Timestamp,
+) -> Vec<Condition> {
+    let summary = format!("{} artifacts are in sync", counts.summary);
+    let condition = |type_: &str, status: &str, reason: &str, message: String| {
+        let old = context.before.conditions.iter().find(|old| old.type_ == type_ && old.status == status);
+        Condition {
+            type_: type_.to_owned(),
+            status: status.to_owned(),
+            reason: reason.to_owned(),
+            message,
+            observed_generation: context.generation,
+            last_transition_time: old.map_or_else(|| Time(now), |old| old.last_transition_time.clone()),
+        }
+    };
+    let troubles: Vec<&Trouble> = results.iter().filter_map(|(_, result)| result.as_ref().err()).collect();
+    let failures = troubles.iter().filter(|trouble| trouble.state != State::Deferred);
+    if let Some(worst) = failures.min_by_key(|trouble| (trouble.class.retry() != Retry::Terminal, trouble.class)) {
+        let message = format!("{summary}; {}", worst.message);
+        return vec![condition("Ready", "False", worst.class.as_str(), message)];
+    }
+    let Some(deferred) = troubles.first() else {
+        return vec![condition("Ready", "True", "InSync", summary)];
+    };
+    // What a limit puts off is no failure: readiness stays as it was, and a first run is still going on.
+    let message = format!("{summary}; {}", deferred.message);
+    match context.before.conditions.iter().find(|old| old.type_ == "Ready") {
+        Some(ready) => vec![ready.clone()],
+        None => vec![
+            condition("Ready", "Unknown", Class::RateLimited.as_str(), message.clone()),
+            condition("Reconciling", "True", Class::RateLimited.as_str(), message),
+        ],
+    }
+}

@@ -1,0 +1,99 @@
+//! An image as its source has it: the manifest, those below it, and every blob they name.
+
+use std::collections::{BTreeSet, HashMap};
+
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::error::Error;
+use crate::{
+    digest::Digest,
+    registry::{At, Blob, Descriptor, Manifest, Remote},
+};
+
+/// Indexes within indexes: real ones have one level, two at most.
+const MAX_DEPTH: usize = 4;
+/// Manifests of one image; the largest public images have a few dozen.
+const MAX_MANIFESTS: usize = 2_000;
+/// Manifests of one image that are read at the same time.
+const PARALLEL: usize = 8;
+
+/// All that a tag needs on a target to be complete.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    /// What the tag points at.
+    pub(crate) root: Manifest,
+    /// The images below the root; they depend on blobs only.
+    pub(crate) images: Vec<Manifest>,
+    /// The indexes below the root, each after the indexes that it names.
+    pub(crate) indexes: Vec<Manifest>,
+    /// Every blob that one of the manifests names, once.
+    pub(crate) blobs: Vec<Blob>,
+}
+
+impl Tree {
+    /// Reads the manifests of an image by their digests.
+    ///
+    /// # Errors
+    ///
+    /// Those of the registry; [`Error::TooDeep`] and [`Error::TooMany`] for an image that is built to exhaust us.
+    pub(crate) async fn read(source: &Remote, digest: &Digest) -> Result<Self, Error> {
+        let root = source.get_manifest(&At::Digest(digest.clone())).await.map_err(Error::source)?;
+        let mut below: HashMap<Digest, Manifest> = HashMap::new();
+        let mut seen = BTreeSet::from([digest.clone()]);
+        let mut next = unseen(&mut seen, [&root]);
+        for depth in 0.. {
+            if next.is_empty() {
+                break;
+            }
+            if depth == MAX_DEPTH {
+                return Err(Error::TooDeep { image: source.repository().clone(), digest: digest.clone() });
+            }
+            if seen.len() > MAX_MANIFESTS {
+                return Err(Error::TooMany { image: source.repository().clone(), digest: digest.clone() });
+            }
+            let level: Vec<Manifest> = stream::iter(next)
+                .map(|child| async move {
+                    source.get_manifest(&At::Digest(child.digest)).await.map_err(Error::source)
+                })
+                .buffered(PARALLEL)
+                .try_collect()
+                .await?;
+            next = unseen(&mut seen, &level);
+            below.extend(level.into_iter().map(|manifest| (manifest.digest.clone(), manifest)));
+        }
+        let blobs = unique_blobs(below.values().chain([&root]));
+        let mut indexes = Vec::new();
+        take_indexes(&root, &mut below, &mut indexes);
+        Ok(Self { images: below.into_values().collect(), indexes, root, blobs })
+    }
+
+    /// The digests of the manifests below the root and of all blobs.
+    pub(crate) fn digests(&self) -> impl Iterator<Item = &Digest> {
+        let manifests = self.images.iter().chain(&self.indexes).map(|manifest| &manifest.digest);
+        manifests.chain(self.blobs.iter().map(|blob| &blob.digest))
+    }
+}
+
+/// Moves the indexes below `index` out of `below`, in the order in which they can be pushed. [`MAX_DEPTH`] bounds
+/// the recursion.
+fn take_indexes(index: &Manifest, below: &mut HashMap<Digest, Manifest>, taken: &mut Vec<Manifest>) {
+    for child in index.children() {
+        if below.get(&child.digest).is_some_and(Manifest::is_index)
+            && let Some(child) = below.remove(&child.digest)
+        {
+            take_indexes(&child, below, taken);
+            taken.push(child);
+        }
+    }
+}
+
+/// The children of `manifests` that were not met before.
+fn unseen<'a>(seen: &mut BTreeSet<Digest>, manifests: impl IntoIterator<Item = &'a Manifest>) -> Vec<Descriptor> {
+    let children = manifests.into_iter().flat_map(Manifest::children);
+    children.filter(|child| seen.insert(child.digest.clone())).cloned().collect()
+}
+
+fn unique_blobs<'a>(manifests: impl Iterator<Item = &'a Manifest>) -> Vec<Blob> {
+    let mut seen = BTreeSet::new();
+    manifests.flat_map(Manifest::blobs).filter(|blob| seen.insert(blob.digest.clone())).collect()
+}

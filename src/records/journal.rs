@@ -1,0 +1,163 @@
+//! Keeps the records of one ImageSync in memory and on disk in step while many tasks change them.
+
+use std::{
+    io,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{
+    slices::{MAX_SLICE_BYTES, Records},
+    store::{Error, Store},
+};
+use crate::api;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+/// The records of one ImageSync during a run.
+///
+/// # Guarantees
+///
+/// When [`Journal::commit`] returns, the change is on disk. Changes that many tasks commit at the same time are
+/// written together: a thousand tags cost a few writes, not a thousand.
+#[derive(Clone)]
+pub struct Journal(Arc<Inner>);
+
+struct Inner {
+    store: Option<Arc<Store>>,
+    namespace: String,
+    name: String,
+    state: Mutex<State>,
+    /// The number of the last change that is on disk. Holding it is the right to write.
+    written: Arc<tokio::sync::Mutex<u64>>,
+}
+
+struct State {
+    records: Records,
+    changes: u64,
+}
+
+impl Journal {
+    /// Reads the records of an ImageSync.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::load`].
+    pub fn open(store: Arc<Store>, namespace: &str, name: &str) -> Result<Self, Error> {
+        let records = store.load(namespace, name)?;
+        Ok(Self::new(Some(store), namespace, name, records))
+    }
+
+    /// Records that are not kept: for a plan that only looks.
+    #[must_use]
+    pub fn in_memory(namespace: &str, name: &str, records: Records) -> Self {
+        Self::new(None, namespace, name, records)
+    }
+
+    fn new(store: Option<Arc<Store>>, namespace: &str, name: &str, records: Records) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            state: Mutex::new(State { records, changes: 0 }),
+            written: Arc::default(),
+        }))
+    }
+
+    /// The records as they are now.
+    #[must_use]
+    pub fn records(&self) -> Records {
+        self.state().records.clone()
+    }
+
+    /// Changes the records in memory; the next commit writes the change with its own.
+    pub fn note(&self, change: impl FnOnce(&mut Records)) {
+        let mut state = self.state();
+        change(&mut state.records);
+        state.changes += 1;
+    }
+
+    /// Changes the records and returns when the change, and all noted before it, are on disk.
+    ///
+    /// # Errors
+    ///
+    /// The change stays in memory and is written with the next commit; it is not on disk.
+    pub async fn commit(&self, change: impl FnOnce(&mut Records)) -> Result<(), Error> {
+        self.note(change);
+        self.flush().await
+    }
+
+    /// Returns when everything noted so far is on disk.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::write`]; another try writes what is still missing.
+    pub async fn flush(&self) -> Result<(), Error> {
+        let wanted = self.state().changes;
+        let mut written = Arc::clone(&self.0.written).lock_owned().await;
+        if *written >= wanted {
+            return Ok(());
+        }
+        let this = self.clone();
+        // The lock goes with the write: a caller that is cancelled does not let a second write overtake the first.
+        let write = tokio::task::spawn_blocking(move || {
+            *written = this.write_changed()?;
+            Ok(())
+        });
+        write
+            .await
+            .unwrap_or_else(|join| Err(Error::io("write", Path::new("the records"))(io::Error::other(join))))
+    }
+
+    /// Writes the slices that changed and returns the number of the last change in them.
+    fn write_changed(&self) -> Result<u64, Error> {
+        let Some(store) = &self.0.store else { return Ok(self.state().changes) };
+        let (changes, mut slices) = self.changed_slices(store)?;
+        // A slice that was split off comes first: a crash in between then doubles records and loses none.
+        while let Some((index, json)) = slices.pop() {
+            if let Err(error) = store.write(&self.0.namespace, &self.0.name, index, &json) {
+                self.state().records.mark_changed(slices.into_iter().map(|(index, _)| index).chain([index]));
+                return Err(error);
+            }
+        }
+        Ok(changes)
+    }
+
+    /// The slices to write as JSON, in order, and the number of the last change in them.
+    fn changed_slices(&self, store: &Store) -> Result<(u64, Vec<(usize, Vec<u8>)>), Error> {
+        let Inner { namespace, name, .. } = &*self.0;
+        let mut state = self.state();
+        let mut todo = state.records.take_changed();
+        // A state directory that was deleted during the run is written anew as a whole.
+        todo.extend((0..state.records.slice_count()).filter(|&index| !store.holds(namespace, name, index)));
+        let mut slices = Vec::new();
+        while let Some(index) = todo.pop_first() {
+            let json = self.to_json(&state.records, index)?;
+            if json.len() > MAX_SLICE_BYTES && state.records.slice(index).nth(1).is_some() {
+                state.records.split(index);
+                todo.extend(state.records.take_changed());
+            } else {
+                slices.push((index, json));
+            }
+        }
+        slices.sort_unstable_by_key(|(index, _)| *index);
+        Ok((state.changes, slices))
+    }
+
+    fn to_json(&self, records: &Records, index: usize) -> Result<Vec<u8>, Error> {
+        let Inner { namespace, name, .. } = &*self.0;
+        let slice = api::ImageSyncSlice {
+            metadata: ObjectMeta {
+                name: Some(format!("{name}-{index}")),
+                namespace: Some(namespace.clone()),
+                ..ObjectMeta::default()
+            },
+            spec: api::Records { records: records.slice(index).cloned().collect() },
+        };
+        serde_json::to_vec(&slice).map_err(|error| Error::io("write", Path::new("the records"))(error.into()))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock was held leaves nothing half-changed: each change is one `put`.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
