@@ -21,7 +21,7 @@ pub fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
     super::runtime()?.block_on(async {
         let members = sync::active(shared.members(&manifests)?);
         let plans = run::plan(&shared.engine(Progress::silent()), &members, Timestamp::now()).await;
-        print(show::plans(&members, &plans, args.run.output, color)?.as_bytes())?;
+        print(show::plans(&plans, args.run.output, color)?.as_bytes())?;
         let kinds = || plans.iter().flat_map(|plan| &plan.actions).map(|action| &action.kind);
         Ok(if kinds().any(|kind| matches!(kind, Kind::Failed { .. } | Kind::Conflict)) {
             Exit::Failed

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     engine::Applied,
-    plan::{Plan, render},
+    plan::{Detail, Plan},
     records::Journal,
 };
 
@@ -33,17 +33,9 @@ pub(super) fn result(
 }
 
 /// What would be done.
-pub(super) fn plans(
-    members: &[Member],
-    plans: &[Plan],
-    output: Option<Output>,
-    color: Color,
-) -> anyhow::Result<String> {
+pub(super) fn plans(plans: &[Plan], output: Option<Output>, color: Color) -> anyhow::Result<String> {
     match sync::format(output) {
-        Output::Table => {
-            let titles = members.iter().map(title);
-            Ok(titles.zip(plans).map(|(title, plan)| render(&title, plan, sync::colours(color))).collect())
-        }
+        Output::Table => Ok(plans.iter().map(|plan| paint(&plan.render(Detail::Changes), color)).collect()),
         Output::Json => json_text(&serde_json::to_value(plans)?),
         Output::Yaml => Ok(serde_saphyr::to_string(&plans)?),
     }
@@ -52,6 +44,21 @@ pub(super) fn plans(
 fn title(member: &Member) -> String {
     let (namespace, name) = run::names(&member.object);
     format!("{namespace}/{name}")
+}
+
+/// The plan's lines in the colours of their signs.
+fn paint(text: &str, color: Color) -> String {
+    if !sync::colours(color) {
+        return text.to_owned();
+    }
+    let colour = |line: &str| match line.trim_start().chars().next() {
+        Some('+') => "32",
+        Some('~') => "36",
+        Some('!') => "31",
+        Some('=') => "2",
+        _ => "0",
+    };
+    text.lines().fold(String::new(), |text, line| text + &format!("\u{1b}[{}m{line}\u{1b}[0m\n", colour(line)))
 }
 
 fn json_text(value: &Value) -> anyhow::Result<String> {

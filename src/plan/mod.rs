@@ -11,6 +11,7 @@ mod ownership;
 mod pattern;
 mod questions;
 mod range;
+mod render;
 mod resolve;
 mod rules;
 mod schedule;
@@ -27,6 +28,7 @@ pub use self::{
     observed::{Listed, Listings, Observed, Seen},
     ownership::{Claimant, Ownership},
     questions::Questions,
+    render::{Detail, Summary},
     schedule::{Ended, Schedule},
     select::{Selection, select},
     wanted::Wanted,
