@@ -1,5 +1,7 @@
 //! The `imagesync` program as a person runs it, in a folder of its own.
 
+#![allow(unreachable_pub, reason = "the other modules of the test binary use it")]
+
 use std::{
     path::{Path, PathBuf},
     process::{Output, Stdio},
@@ -55,7 +57,10 @@ impl Desk {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_imagesync"));
         command.args(arguments).current_dir(self.path()).env_clear();
-        command.env("HOME", self.path()).env("DOCKER_CONFIG", self.path()).env("XDG_STATE_HOME", self.state());
+        command
+            .env("HOME", self.path())
+            .env("DOCKER_CONFIG", self.path())
+            .env("XDG_STATE_HOME", self.state());
         command.stdin(Stdio::null()).kill_on_drop(true);
         command
     }

@@ -143,7 +143,8 @@ async fn an_upload_session_that_the_registry_forgets_is_opened_anew() {
 async fn a_short_retry_after_is_waited_out() {
     for header in ["0", "1"] {
         let pair = Pair::start().await;
-        let (met, rule) = once(is(Method::GET, "/manifests/"), move || answer(429, &[("retry-after", header)], ""));
+        let (met, rule) =
+            once(is(Method::GET, "/manifests/"), move || answer(429, &[("retry-after", header)], ""));
         let from = Proxy::with(&pair.source.host(), rule).await;
         Pair::desk(&from.host(), &pair.target.host()).synced().await;
         assert!(met.load(Ordering::SeqCst) > 1);
@@ -153,7 +154,8 @@ async fn a_short_retry_after_is_waited_out() {
 
 #[tokio::test]
 async fn a_long_limit_defers_in_seconds_and_as_a_date_and_says_until_when() {
-    let date = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(3)).strftime("%a, %d %b %Y %H:%M:%S GMT");
+    let date =
+        (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(3)).strftime("%a, %d %b %Y %H:%M:%S GMT");
     for header in ["7200".to_owned(), date.to_string()] {
         let pair = Pair::start().await;
         let from = Proxy::with(&pair.source.host(), move |request| {
@@ -192,9 +194,9 @@ async fn bytes_that_are_not_what_the_digest_names_reach_no_target() {
     let layer = pair.image.all_blobs().into_iter().find(|blob| blob.size > 200_000).unwrap();
     let (path, size) = (format!("/blobs/{}", layer.digest), usize::try_from(layer.size).unwrap());
     for wrong in [vec![7_u8; size], vec![7_u8; size / 2], vec![7_u8; size * 2]] {
-        let (path, wrong) = (path.clone(), Bytes::from(wrong));
+        let (asked, wrong) = (path.clone(), Bytes::from(wrong));
         let from = Proxy::with(&pair.source.host(), move |request| {
-            if request.method == Method::GET && request.uri.path().ends_with(&path) {
+            if request.method == Method::GET && request.uri.path().ends_with(&asked) {
                 Verdict::Answer(StatusCode::OK, Vec::new(), wrong.clone())
             } else {
                 Verdict::Pass
@@ -248,7 +250,9 @@ async fn a_registry_that_says_it_has_a_blob_and_has_not_is_sent_it() {
         // As a cache does whose blobs a garbage collection took.
         if request.method == Method::HEAD && request.uri.path().contains("/blobs/") {
             answer(200, &[("content-length", "301056")], "")
-        } else if request.method == Method::POST && request.uri.query().is_some_and(|query| query.contains("mount=")) {
+        } else if request.method == Method::POST
+            && request.uri.query().is_some_and(|query| query.contains("mount="))
+        {
             answer(201, &[("location", "/v2/team/app/blobs/x")], "")
         } else {
             Verdict::Pass

@@ -89,7 +89,11 @@ async fn kill_once(source: &Registry, target: &Registry, name: &str, instant: us
     for seed in 0..IMAGES {
         target.complete(&repository, &format!("v{seed}")).await;
     }
-    for upload in wire.requests().into_iter().filter(|seen| seen.method == Method::PUT && seen.path.contains("/uploads/")) {
+    for upload in wire
+        .requests()
+        .into_iter()
+        .filter(|seen| seen.method == Method::PUT && seen.path.contains("/uploads/"))
+    {
         let again = there.iter().find(|digest| upload.path.replace("%3A", ":").contains(digest.as_str()));
         assert_eq!(again, None, "a blob that was there was sent again");
     }
@@ -105,7 +109,8 @@ async fn blobs_there(source: &Registry, target: &Registry, repository: &str) -> 
     let mut there = BTreeSet::new();
     for seed in 0..IMAGES {
         for blob in source.complete("team/app", &format!("v{seed}")).await.blobs {
-            let head = target.request(Method::HEAD, repository, &format!("blobs/{blob}")).send().await.unwrap();
+            let head =
+                target.request(Method::HEAD, repository, &format!("blobs/{blob}")).send().await.unwrap();
             if head.status().is_success() {
                 there.insert(blob.to_string());
             }

@@ -45,12 +45,17 @@ async fn crane_skopeo_oras_and_oci_client_read_what_was_written_and_find_it_vali
 
         for (name, image) in &images {
             let reference = format!("{}/mirror/{name}:v1", target.host());
-            run(program("crane"), &["validate", "--insecure", "--remote", &reference]).await;
+            let pulled = desk.path().join(format!("{name}-crane"));
+            run(program("crane"), &["pull", "--insecure", "--format=oci", &reference, pulled.to_str().unwrap()]).await;
             let digest = run(program("crane"), &["digest", "--insecure", &reference]).await;
             assert_eq!(String::from_utf8_lossy(&digest.stdout).trim(), image.digest().as_str());
 
             let copy = format!("dir:{}", desk.path().join(name).display());
-            run("skopeo", &["copy", "--all", "--src-tls-verify=false", &format!("docker://{reference}"), &copy]).await;
+            run(
+                "skopeo",
+                &["copy", "--all", "--src-tls-verify=false", &format!("docker://{reference}"), &copy],
+            )
+            .await;
 
             let layout = desk.path().join(format!("{name}-layout"));
             let layout = format!("{}:v1", layout.display());

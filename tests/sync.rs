@@ -20,7 +20,7 @@ async fn an_image_is_copied_with_all_its_platforms_and_the_second_run_asks_two_h
     let (source, target) = tokio::join!(Registry::v3().start(), Registry::v3().start());
     let image = Image::multi(1, &PLATFORMS, &[200_000, 3_000]);
     source.push("team/app", "v1", &image).await;
-    let (from, to) = tokio::join!(Proxy::start(&source.host()), Proxy::start(&target.host()));
+    let (from, to) = (Proxy::start(&source.host()).await, Proxy::start(&target.host()).await);
     let desk = Desk::new(&one_image(&format!("{}/team/app:v1", from.host()), &to.host()));
 
     desk.synced().await;
@@ -72,7 +72,8 @@ async fn a_base_that_repositories_share_is_read_once_and_mounted() {
 
     Desk::new(&spec).synced().await;
     assert!(from.down() < unique * 105 / 100, "{} bytes were read of {unique}", from.down());
-    let mounted = to.requests().into_iter().filter(|seen| seen.path.contains("mount=") && seen.status() == 201);
+    let mounted =
+        to.requests().into_iter().filter(|seen| seen.path.contains("mount=") && seen.status() == 201);
     assert!(mounted.count() >= 11);
     for number in 0..12 {
         target.complete(&format!("mirror/team/app{number}"), "v1").await;
@@ -93,8 +94,10 @@ async fn one_source_is_read_once_for_three_targets() {
     let targets: String = [&a, &b, &c].iter().enumerate().fold(String::new(), |text, (number, target)| {
         text + &format!("- name: copy{number}\n  repository: {}/mirror/{{path}}\n", target.host())
     });
-    let desk =
-        Desk::new(&format!("images:\n- name: app\n  source: {}/team/app:v1\ntargets:\n{targets}", from.host()));
+    let desk = Desk::new(&format!(
+        "images:\n- name: app\n  source: {}/team/app:v1\ntargets:\n{targets}",
+        from.host()
+    ));
 
     desk.synced().await;
     let mut size = 0;
@@ -112,7 +115,7 @@ async fn immutable_tags_that_are_recorded_cost_one_listing_and_no_head() {
     for patch in 0..5 {
         source.push("team/app", &format!("1.0.{patch}"), &Image::single(patch, &[1_000])).await;
     }
-    let (from, to) = tokio::join!(Proxy::start(&source.host()), Proxy::start(&target.host()));
+    let (from, to) = (Proxy::start(&source.host()).await, Proxy::start(&target.host()).await);
     let desk = Desk::new(&format!(
         "images:\n- name: app\n  source: {}/team/app\n  select: {{semver: \">=1.0.0\"}}\n  immutableTags: ['\\d+\\.\\d+\\.\\d+']\n\
          targets:\n- name: copy\n  repository: {}/{{path}}",
@@ -123,7 +126,8 @@ async fn immutable_tags_that_are_recorded_cost_one_listing_and_no_head() {
     from.reset();
     to.reset();
     desk.synced().await;
-    let asked: Vec<String> = from.requests().into_iter().map(|seen| seen.path).filter(|path| path != "/v2/").collect();
+    let asked: Vec<String> =
+        from.requests().into_iter().map(|seen| seen.path).filter(|path| path != "/v2/").collect();
     assert_eq!(asked.len(), 1, "{asked:?}");
     assert!(asked[0].contains("/tags/list"));
     assert_eq!(to.requests().len(), 0, "nothing was asked of the target");
@@ -138,7 +142,8 @@ async fn nothing_is_published_of_an_image_whose_source_lacks_a_blob() {
     let from = Proxy::with(&source.host(), move |request| {
         use crate::testbed::proxy::Verdict;
         if request.method == Method::GET && request.uri.path().ends_with(lost.as_str()) {
-            Verdict::Answer(http::StatusCode::NOT_FOUND, Vec::new(), bytes::Bytes::new())
+            let unknown = r#"{"errors":[{"code":"BLOB_UNKNOWN","message":"blob unknown to registry"}]}"#;
+            Verdict::Answer(http::StatusCode::NOT_FOUND, Vec::new(), unknown.into())
         } else {
             Verdict::Pass
         }
@@ -181,7 +186,10 @@ async fn tags_and_aliases_name_one_image_several_times_without_sending_it_again(
     tags.sort();
     assert_eq!(tags, ["1.1", "1.2", "1.3", "stable", "v1.1", "v1.2", "v1.3"]);
     assert_eq!(target.digest("team-app", "stable").await, target.digest("team-app", "v1.3").await);
-    let uploads = to.requests().into_iter().filter(|seen| seen.method == Method::PUT && seen.path.contains("/uploads/"));
+    let uploads = to
+        .requests()
+        .into_iter()
+        .filter(|seen| seen.method == Method::PUT && seen.path.contains("/uploads/"));
     assert_eq!(uploads.count(), 6, "a config and a layer for each of three images");
 }
 
@@ -194,7 +202,10 @@ async fn a_copy_within_one_registry_moves_no_blob() {
     let desk = Desk::new(&one_image(&format!("{}/team/app:v1", wire.host()), &wire.host()));
     desk.synced().await;
     registry.complete("mirror/team/app", "v1").await;
-    let moved = wire.requests().into_iter().filter(|seen| seen.method == Method::GET && seen.path.contains("/blobs/"));
+    let moved = wire
+        .requests()
+        .into_iter()
+        .filter(|seen| seen.method == Method::GET && seen.path.contains("/blobs/"));
     assert_eq!(moved.count(), 0);
 }
 

@@ -14,7 +14,7 @@ use crate::{engine::Progress, plan::Kind};
 /// # Errors
 ///
 /// A manifest that is refused, and what keeps the plan from being made.
-pub fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
     let manifests = sync::read(&args.files)?;
     run::check(&manifests.syncs)?;
     let shared = Shared::look(&args.run)?;

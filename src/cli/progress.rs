@@ -19,8 +19,7 @@ use crate::{
 const WORTH_A_BAR: u64 = 1024 * 1024;
 
 /// Tells of a run's progress on standard error, in the way that fits it.
-#[must_use]
-pub fn progress() -> Progress {
+pub(super) fn progress() -> Progress {
     if std::io::stderr().is_terminal() {
         let bars = Bars::new();
         Progress::new(move |event| bars.show(event))

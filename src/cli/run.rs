@@ -91,7 +91,9 @@ impl Shared {
         let keychain = |secrets: &mut dyn Iterator<Item = &String>| -> anyhow::Result<Keychain> {
             let mut keychain = self.credentials.clone();
             for name in secrets {
-                if let Some(config) = manifests.secret(namespace, name).and_then(|secret| secret.docker_config()) {
+                if let Some(config) =
+                    manifests.secret(namespace, name).and_then(|secret| secret.docker_config())
+                {
                     let of_secret = Keychain::from_secret(config.expose_secret().as_bytes())
                         .with_context(|| format!("cannot use the Secret {namespace}/{name}"))?;
                     keychain = of_secret.merge(&keychain);
@@ -118,7 +120,9 @@ pub(super) fn check(manifests: &[Manifest]) -> Result<Vec<(Wanted, Schedule)>, R
             (Ok(of_object), Ok(schedule)) => wanted.push((of_object, schedule)),
             (of_object, schedule) => {
                 let invalid = of_object.err().into_iter().flatten().chain(schedule.err());
-                faults.extend(invalid.map(|invalid| manifest.remark(&invalid.path.parse().unwrap_or_default(), invalid.message)));
+                faults.extend(invalid.map(|invalid| {
+                    manifest.remark(&invalid.path.parse().unwrap_or_default(), invalid.message)
+                }));
             }
         }
     }
@@ -175,7 +179,12 @@ pub(super) async fn apply(
 }
 
 /// The status of a member after what was applied.
-pub(super) fn status(member: &Member, applied: &Applied, next: Option<Timestamp>, now: Timestamp) -> ImageSyncStatus {
+pub(super) fn status(
+    member: &Member,
+    applied: &Applied,
+    next: Option<Timestamp>,
+    now: Timestamp,
+) -> ImageSyncStatus {
     let context = engine::Context {
         generation: member.object.metadata.generation,
         images: member.object.spec.images.len(),

@@ -58,7 +58,8 @@ fn paint(text: &str, color: Color) -> String {
         Some('=') => "2",
         _ => "0",
     };
-    text.lines().fold(String::new(), |text, line| text + &format!("\u{1b}[{}m{line}\u{1b}[0m\n", colour(line)))
+    text.lines()
+        .fold(String::new(), |text, line| text + &format!("\u{1b}[{}m{line}\u{1b}[0m\n", colour(line)))
 }
 
 fn json_text(value: &Value) -> anyhow::Result<String> {

@@ -25,7 +25,7 @@ use crate::{
 /// # Errors
 ///
 /// A manifest that is refused, and what keeps the run from beginning: then nothing was contacted.
-pub fn run(args: &SyncArgs, color: Color) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &SyncArgs, color: Color) -> anyhow::Result<Exit> {
     if args.dry_run {
         let args = PlanArgs { files: args.files.clone(), run: args.run.clone() };
         return super::plan::run(&args, color);
@@ -57,7 +57,8 @@ pub(super) fn read(files: &FileArgs) -> anyhow::Result<Manifests> {
 
 /// Those that are not suspended.
 pub(super) fn active(members: Vec<Member>) -> Vec<Member> {
-    let (suspended, active): (Vec<_>, Vec<_>) = members.into_iter().partition(|member| member.object.spec.suspend);
+    let (suspended, active): (Vec<_>, Vec<_>) =
+        members.into_iter().partition(|member| member.object.spec.suspend);
     for member in suspended {
         let (namespace, name) = run::names(&member.object);
         tracing::warn!("{namespace}/{name} is suspended: nothing is done for it");
@@ -116,7 +117,9 @@ pub(super) fn colours(color: Color) -> bool {
     match color {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()),
+        Color::Auto => {
+            std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
+        }
     }
 }
 

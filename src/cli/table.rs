@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 
 use crate::{
-    engine::{Applied, Outcome},
+    class::Class,
+    engine::{Applied, Error, Outcome},
     plan::{Action, Kind},
 };
 
@@ -14,9 +15,16 @@ const ROWS: usize = 40;
 
 /// One row an action, those that need a person last, where the eye is; and a line that sums up.
 pub(super) fn render<'a>(applied: impl Iterator<Item = (&'a str, &'a Applied)>, colour: bool) -> String {
-    let rows: Vec<Row> = applied.flat_map(|(object, applied)| {
-        applied.plan.actions.iter().zip(&applied.outcomes).map(move |(action, outcome)| Row::new(object, action, outcome))
-    }).collect();
+    let rows: Vec<Row> = applied
+        .flat_map(|(object, applied)| {
+            applied
+                .plan
+                .actions
+                .iter()
+                .zip(&applied.outcomes)
+                .map(move |(action, outcome)| Row::new(object, action, outcome))
+        })
+        .collect();
     if rows.is_empty() {
         return "Nothing is selected.\n".to_owned();
     }
@@ -37,7 +45,28 @@ pub(super) fn render<'a>(applied: impl Iterator<Item = (&'a str, &'a Applied)>, 
             if colour { result.fg(row.colour) } else { result },
         ]);
     }
-    format!("{table}\n{}\n", summary(&rows))
+    format!("{table}\n{}{}\n", details(&rows), summary(&rows))
+}
+
+/// What people have to know about rows that are not as they should be, each once: one trouble may fail many rows.
+fn details(rows: &[Row]) -> String {
+    let mut told = BTreeMap::new();
+    for row in rows {
+        if let Some(detail) = &row.detail {
+            told.entry((row.rank, detail)).or_insert_with(Vec::new).push(row.source.as_str());
+        }
+    }
+    let lines = told.into_iter().map(|((_, detail), mut sources)| {
+        sources.dedup();
+        let more = sources.len().saturating_sub(1);
+        let first = sources.first().copied().unwrap_or_default();
+        if more == 0 {
+            format!("{first}: {detail}\n")
+        } else {
+            format!("{first} and {more} more: {detail}\n")
+        }
+    });
+    lines.collect()
 }
 
 fn hide(rows: &[Row]) -> bool {
@@ -59,6 +88,7 @@ struct Row {
     target: String,
     digest: String,
     result: String,
+    detail: Option<String>,
     word: &'static str,
     rank: u8,
     colour: Color,
@@ -66,20 +96,20 @@ struct Row {
 
 impl Row {
     fn new(object: &str, action: &Action, outcome: &Outcome) -> Self {
-        let (rank, word, colour, detail) = match (outcome, &action.kind) {
-            (Outcome::InSync, _) => (0, "in sync", Color::DarkGrey, None),
-            (Outcome::Written, Kind::Copy { replaces: Some(_) }) => (1, "updated", Color::Green, None),
-            (Outcome::Written, _) => (1, "copied", Color::Green, None),
-            (Outcome::NotTried, Kind::Deferred { .. }) => (2, "deferred", Color::Yellow, Some(action.reason.clone())),
-            (Outcome::NotTried, Kind::Failed { class }) => {
-                (4, "failed", Color::Red, Some(format!("{class}: {}", action.reason)))
-            }
-            (Outcome::NotTried, _) => (3, "conflict", Color::Yellow, Some(action.reason.clone())),
-            (Outcome::Failed(error), _) if error.class() == crate::class::Class::RateLimited => {
-                (2, "deferred", Color::Yellow, Some(error.message()))
+        let reason = || Some(action.reason.clone());
+        let (rank, word, colour, class, detail) = match (outcome, &action.kind) {
+            (Outcome::InSync, _) => (0, "in sync", Color::DarkGrey, None, None),
+            (Outcome::Written, Kind::Copy { replaces: Some(_) }) => (1, "updated", Color::Green, None, None),
+            (Outcome::Written, _) => (1, "copied", Color::Green, None, None),
+            (Outcome::NotTried, Kind::Deferred { .. }) => (2, "deferred", Color::Yellow, None, reason()),
+            (Outcome::NotTried, Kind::Failed { class }) => (4, "failed", Color::Red, Some(*class), reason()),
+            (Outcome::NotTried, _) => (3, "conflict", Color::Yellow, None, reason()),
+            (Outcome::Failed(Error::Interrupted), _) => (2, "interrupted", Color::Yellow, None, None),
+            (Outcome::Failed(error), _) if error.class() == Class::RateLimited => {
+                (2, "deferred", Color::Yellow, None, Some(error.message()))
             }
             (Outcome::Failed(error), _) => {
-                (4, "failed", Color::Red, Some(format!("{}: {}", error.class(), error.message())))
+                (4, "failed", Color::Red, Some(error.class()), Some(error.message()))
             }
         };
         Self {
@@ -87,7 +117,8 @@ impl Row {
             source: source(action),
             target: action.destination.to_string(),
             digest: action.digest.as_ref().map(|digest| digest.short().to_owned()).unwrap_or_default(),
-            result: detail.map_or_else(|| word.to_owned(), |detail| format!("{word}: {detail}")),
+            result: class.map_or_else(|| word.to_owned(), |class| format!("{word}: {class}")),
+            detail,
             word,
             rank,
             colour,

@@ -85,7 +85,10 @@ fn is_due(due: &HashMap<String, Due>, member: &Member, now: Timestamp) -> bool {
 fn split(members: Vec<Member>, ready: &[usize]) -> (Vec<Member>, Vec<Member>) {
     let (round, rest): (Vec<_>, Vec<_>) =
         members.into_iter().enumerate().partition(|(index, _)| ready.contains(index));
-    (round.into_iter().map(|(_, member)| member).collect(), rest.into_iter().map(|(_, member)| member).collect())
+    (
+        round.into_iter().map(|(_, member)| member).collect(),
+        rest.into_iter().map(|(_, member)| member).collect(),
+    )
 }
 
 fn plan_next(due: &mut HashMap<String, Due>, member: &mut Member, applied: &Applied) {
@@ -102,11 +105,13 @@ fn plan_next(due: &mut HashMap<String, Due>, member: &mut Member, applied: &Appl
 
 /// When what was not done is worth another try.
 fn troubles(applied: &Applied) -> impl Iterator<Item = (Retry, Option<Timestamp>)> + '_ {
-    applied.plan.actions.iter().zip(&applied.outcomes).filter_map(|(action, outcome)| match (outcome, &action.kind) {
-        (Outcome::Failed(error), _) => Some((error.class().retry(), error.until())),
-        (Outcome::NotTried, Kind::Failed { class }) => Some((class.retry(), None)),
-        (Outcome::NotTried, Kind::Deferred { until }) => Some((Retry::Deferred, Some(*until))),
-        _ => None,
+    applied.plan.actions.iter().zip(&applied.outcomes).filter_map(|(action, outcome)| {
+        match (outcome, &action.kind) {
+            (Outcome::Failed(error), _) => Some((error.class().retry(), error.until())),
+            (Outcome::NotTried, Kind::Failed { class }) => Some((class.retry(), None)),
+            (Outcome::NotTried, Kind::Deferred { until }) => Some((Retry::Deferred, Some(*until))),
+            _ => None,
+        }
     })
 }
 
@@ -114,7 +119,10 @@ fn troubles(applied: &Applied) -> impl Iterator<Item = (Retry, Option<Timestamp>
 fn forget_changed(due: &mut HashMap<String, Due>, before: &Manifests, now: &Manifests) {
     for changed in &now.syncs {
         let names = run::names(&changed.object);
-        let same = before.syncs.iter().any(|old| run::names(&old.object) == names && old.object.spec == changed.object.spec);
+        let same = before
+            .syncs
+            .iter()
+            .any(|old| run::names(&old.object) == names && old.object.spec == changed.object.spec);
         if !same {
             due.remove(&format!("{}/{}", names.0, names.1));
         }

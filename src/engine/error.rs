@@ -19,7 +19,9 @@ pub enum Error {
     #[error("cannot write to the target")]
     Target(#[source] Arc<registry::Error>),
     /// The registry took nothing for too long while a blob was sent.
-    #[error("{repository} took nothing of blob {digest} for {seconds} s; the next run goes on where this one stopped")]
+    #[error(
+        "{repository} took nothing of blob {digest} for {seconds} s; the next run goes on where this one stopped"
+    )]
     Stalled {
         /// Where the blob was sent.
         repository: Repository,

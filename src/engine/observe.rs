@@ -66,7 +66,9 @@ async fn look_at_source(remote: &Remote, reference: &Reference) -> Seen {
             Ok(true) => Seen::Absent,
             Ok(false) => Seen::Failed {
                 class: Class::Unavailable,
-                message: format!("{reference} answers 404 to HEAD, and not to GET; it may just have been pushed"),
+                message: format!(
+                    "{reference} answers 404 to HEAD, and not to GET; it may just have been pushed"
+                ),
                 until: None,
             },
             Err(error) => failed(&error),

@@ -70,10 +70,9 @@ impl Schedule {
         match self {
             Self::Every(interval) => after(now, *interval),
             // A schedule without another time, such as the 30th of February, is looked at again after a day.
-            Self::At(cron) => cron.find_next(now).map_or_else(
-                |_| after(now, Duration::from_secs(24 * 60 * 60)),
-                |time| time.timestamp(),
-            ),
+            Self::At(cron) => cron
+                .find_next(now)
+                .map_or_else(|_| after(now, Duration::from_secs(24 * 60 * 60)), |time| time.timestamp()),
         }
     }
 
@@ -98,12 +97,18 @@ impl Schedule {
 impl Ended {
     /// How a run ended in which these classes and limits occurred; `failed` is how many runs in a row failed before.
     #[must_use]
-    pub fn of(troubles: impl IntoIterator<Item = (Retry, Option<Timestamp>)>, failed: u32, now: Timestamp) -> Self {
+    pub fn of(
+        troubles: impl IntoIterator<Item = (Retry, Option<Timestamp>)>,
+        failed: u32,
+        now: Timestamp,
+    ) -> Self {
         let mut ended = Self::Settled;
         for (retry, until) in troubles {
             ended = match (retry, ended) {
                 (Retry::Transient, _) => return Self::Failed { runs: failed.saturating_add(1) },
-                (Retry::Deferred, Self::Deferred(earlier)) => Self::Deferred(earlier.min(until.unwrap_or(earlier))),
+                (Retry::Deferred, Self::Deferred(earlier)) => {
+                    Self::Deferred(earlier.min(until.unwrap_or(earlier)))
+                }
                 (Retry::Deferred, _) => Self::Deferred(until.unwrap_or_else(|| after(now, RETRY.1))),
                 (Retry::Terminal, ended) => ended,
             };
@@ -149,7 +154,9 @@ mod tests {
 
     #[test]
     fn what_is_no_schedule_is_refused_with_an_example() {
-        for (bad, zone) in [("0 3 * *", None), ("61 * * * *", None), ("", None), ("0 3 * * *", Some("Mars/Base"))] {
+        for (bad, zone) in
+            [("0 3 * *", None), ("61 * * * *", None), ("", None), ("0 3 * * *", Some("Mars/Base"))]
+        {
             let invalid = cron(bad, zone).unwrap_err();
             assert_eq!(invalid.path, "spec.schedule.cron");
             assert!(invalid.message.contains("0 3 * * *"), "{invalid}");

@@ -116,7 +116,10 @@ pub(super) fn read(input: &Input, stdin: &mut dyn Read) -> Result<Vec<u8>, Error
 /// once, is left out; what cannot be read counts as empty.
 pub fn fingerprint(inputs: &[Input], recursive: bool) -> Digest {
     let mut whole = Vec::new();
-    let files = inputs.iter().filter(|input| **input != Input::Stdin).filter_map(|input| expand(input, recursive).ok());
+    let files = inputs
+        .iter()
+        .filter(|input| **input != Input::Stdin)
+        .filter_map(|input| expand(input, recursive).ok());
     for file in files.flatten() {
         let bytes = read(&file.input, &mut io::empty()).unwrap_or_default();
         whole.extend_from_slice(file.name.as_bytes());
