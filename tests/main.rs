@@ -10,4 +10,5 @@
     reason = "a test says what failed by panicking"
 )]
 
+mod selfcheck;
 mod testbed;
