@@ -15,4 +15,5 @@ mod faults;
 mod kill;
 mod oracles;
 mod sync;
+mod selfcheck;
 mod testbed;

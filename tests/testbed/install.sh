@@ -106,7 +106,8 @@ deny() {
 
 mkdir -p "$bin"
 exec 9>"$cache/lock"
-flock 9 # two clones may be installing at once
+# Two clones may be installing at once.
+flock -n 9 || { say "waiting for another installation to end"; flock 9; }
 
 for group in "${@:-debian registries}"; do
   for one in $group; do

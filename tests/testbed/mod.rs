@@ -25,9 +25,6 @@ pub mod tls;
 pub mod tokens;
 pub mod toxiproxy;
 
-#[cfg(test)]
-mod tests;
-
 use std::{
     collections::BTreeSet,
     env,
@@ -39,13 +36,16 @@ use std::{
 use nix::sys::statvfs::statvfs;
 use tempfile::TempDir;
 
+/// The folder outside the clone that keeps what takes long to make.
+pub fn cache() -> PathBuf {
+    let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| env::home_dir().map(|home| home.join(".cache")));
+    cache.expect("either XDG_CACHE_HOME or HOME says where the cache is").join("imagesync-testbed")
+}
+
 /// A program that `tests/testbed/install.sh` built.
 pub fn program(name: &str) -> PathBuf {
-    let cache = env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| env::home_dir().map(|home| home.join(".cache")))
-        .expect("either XDG_CACHE_HOME or HOME says where the cache is");
-    let path = cache.join("imagesync-testbed/bin").join(name);
+    let path = cache().join("bin").join(name);
     assert!(path.exists(), "{} is not there: run `make tools` first", path.display());
     path
 }

@@ -8,6 +8,7 @@ use std::{
         atomic::{AtomicU16, AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -21,10 +22,14 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, Sleep, sleep_until},
+};
 
 use super::serve::{Failure, Server};
 
+type Rule = Box<dyn Fn(&Parts) -> Verdict + Send + Sync>;
 type AnyBody = BoxBody<Bytes, Failure>;
 
 /// What becomes of one request.
@@ -86,11 +91,22 @@ impl Proxy {
 
     /// Asks `rule` about each request.
     pub async fn with(upstream: &str, rule: impl Fn(&Parts) -> Verdict + Send + Sync + 'static) -> Self {
+        Self::build(upstream, Box::new(rule), None).await
+    }
+
+    /// Sends no more than so many bytes a second to the clients, over all connections together.
+    pub async fn paced(upstream: &str, bytes_per_second: u64) -> Self {
+        let pace = Pace { bytes_per_second, free: Mutex::new(Instant::now()) };
+        Self::build(upstream, Box::new(|_| Verdict::Pass), Some(Arc::new(pace))).await
+    }
+
+    async fn build(upstream: &str, rule: Rule, pace: Option<Arc<Pace>>) -> Self {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let wire = Arc::new(Wire {
             upstream: upstream.to_owned(),
             client: Client::builder(TokioExecutor::new()).build_http(),
-            rule: Box::new(rule),
+            rule,
+            pace,
             seen: Arc::clone(&seen),
         });
         let server = Server::start(move |request| {
@@ -140,7 +156,8 @@ impl Proxy {
 struct Wire {
     upstream: String,
     client: Client<HttpConnector, AnyBody>,
-    rule: Box<dyn Fn(&Parts) -> Verdict + Send + Sync>,
+    rule: Rule,
+    pace: Option<Arc<Pace>>,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
@@ -171,10 +188,11 @@ impl Wire {
         }
 
         parts.uri = format!("http://{}{path}", self.upstream).parse::<Uri>().expect("it came as a URI");
-        let up = Metered { body, count: Arc::clone(&seen.up), tear: tear_up };
+        let up = Metered { body, count: Arc::clone(&seen.up), tear: tear_up, pace: None, wait: None };
         let response = self.client.request(Request::from_parts(parts, up.boxed())).await?;
         seen.status.store(response.status().as_u16(), Relaxed);
-        Ok(response.map(|body| Metered { body, count: Arc::clone(&seen.down), tear: tear_down }.boxed()))
+        let (count, pace) = (Arc::clone(&seen.down), self.pace.clone());
+        Ok(response.map(|body| Metered { body, count, tear: tear_down, pace, wait: None }.boxed()))
     }
 }
 
@@ -193,6 +211,24 @@ struct Metered {
     body: Incoming,
     count: Arc<AtomicU64>,
     tear: Option<u64>,
+    pace: Option<Arc<Pace>>,
+    wait: Option<Pin<Box<Sleep>>>,
+}
+
+/// When the wire is free for the next bytes.
+struct Pace {
+    bytes_per_second: u64,
+    free: Mutex<Instant>,
+}
+
+impl Pace {
+    /// Takes the wire for so many bytes, and says until when.
+    fn take(&self, bytes: usize) -> Instant {
+        let takes = Duration::from_nanos(1_000_000_000 * bytes as u64 / self.bytes_per_second);
+        let mut free = self.free.lock().expect("nothing panics while it holds this");
+        *free = Instant::now().max(*free) + takes;
+        *free
+    }
 }
 
 impl Body for Metered {
@@ -207,6 +243,10 @@ impl Body for Metered {
         if self.tear.is_some_and(|after| gone >= after) {
             return Poll::Ready(Some(Err("torn on purpose".into())));
         }
+        if let Some(wait) = &mut self.wait {
+            ready!(wait.as_mut().poll(context));
+            self.wait = None;
+        }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         Poll::Ready(match frame {
             Some(Ok(frame)) => match frame.into_data() {
@@ -215,6 +255,7 @@ impl Body for Metered {
                         data.truncate(usize::try_from(after - gone).unwrap_or(usize::MAX));
                     }
                     self.count.fetch_add(data.len() as u64, Relaxed);
+                    self.wait = self.pace.as_ref().map(|pace| Box::pin(sleep_until(pace.take(data.len()))));
                     Some(Ok(Frame::data(data)))
                 }
                 Err(other) => Some(Ok(other)),

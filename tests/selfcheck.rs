@@ -7,7 +7,7 @@ use hyper::{Method, StatusCode};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use super::{
+use crate::testbed::{
     http::{Credential, Http},
     images::{Format, Image, layers},
     program,
