@@ -21,9 +21,11 @@ const DIGEST: &str = r"(?:sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})";
 const FALLBACK: &str = r"sha(256|512)-[a-f0-9]{64}";
 /// One entry of a list in a field of cron.
 const CRON: &str = r"(\*|([0-9]{1,2}|[a-zA-Z]{3})(-([0-9]{1,2}|[a-zA-Z]{3}))?)(/[0-9]{1,2})?";
+/// A comparator of a range of versions: a wildcard only at the end, a suffix only after three numbers.
 const COMPARATOR: &str = concat!(
-    r" *(=|>=|>|<=|<|~|\^)? *([0-9]+|[*xX])(\.([0-9]+|[*xX])){0,2}",
-    r"(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)? *"
+    r" *((=|>=|>|<=|<|~|\^) *)?(0|[1-9][0-9]{0,15})",
+    r"(\.[*xX](\.[*xX])?|\.(0|[1-9][0-9]{0,15})",
+    r"(\.[*xX]|\.(0|[1-9][0-9]{0,15})(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?)?)? *"
 );
 
 /// Puts a rule on each item of a list, so that its errors name the item.
@@ -183,7 +185,7 @@ pub(super) fn no_fallback() -> Rule {
 
 pub(super) fn semver() -> Rule {
     rule(
-        whole(&format!("{COMPARATOR}(,{COMPARATOR})*")),
+        whole(&format!(r" *[*xX] *|{COMPARATOR}(,{COMPARATOR})*")),
         "not a range of versions: write comparators with commas between them, such as '>=16.0, <18' or '~1.4'",
     )
 }

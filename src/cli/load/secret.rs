@@ -6,7 +6,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::node::{Content, Node};
+use super::{
+    DEFAULT_NAMESPACE,
+    node::{Content, Node},
+};
 use crate::api::check::{FieldPath, Violation};
 
 const TYPE: &str = "kubernetes.io/dockerconfigjson";
@@ -53,12 +56,32 @@ pub(super) fn wrong_type(name: &str, of: &str) -> String {
 }
 
 /// Reads a Secret as the API server would: `stringData` before `data`.
-pub(super) fn read(document: &Node, namespace: String, name: String) -> Result<Secret, Violation> {
-    let of = document.text("type").unwrap_or("Opaque");
+pub(super) fn read(document: &Node) -> Result<Secret, Violation> {
+    let refuse = |field: &str, message: String| Violation { path: FieldPath::default().key(field), message };
+    let metadata = document.get("metadata");
+    let Some(name) = metadata.and_then(|metadata| metadata.word("name")).map(str::to_owned) else {
+        let message = "the Secret has no name, or none that is one: write metadata: {name: hub}, say";
+        return Err(refuse("metadata", message.into()));
+    };
+    let namespace =
+        match metadata.and_then(|metadata| Some((metadata.get("namespace")?, metadata.word("namespace")))) {
+            Some((_, Some(namespace))) => namespace.to_owned(),
+            None | Some((Node { content: Content::Null, .. }, None)) => DEFAULT_NAMESPACE.to_owned(),
+            Some((_, None)) => {
+                return Err(refuse(
+                    "metadata",
+                    "the Secret's namespace is none: write a name, or leave it out".into(),
+                ));
+            }
+        };
+    let of = if document.get("type").is_none() {
+        "Opaque"
+    } else {
+        document.word("type").unwrap_or("another kind")
+    };
     if of != TYPE {
         return Ok(Secret { namespace, name, content: Holds::Other(of.to_owned()) });
     }
-    let refuse = |field: &str, message: String| Violation { path: FieldPath::default().key(field), message };
     let plain = document.get("stringData").and_then(|data| data.get(KEY));
     let encoded = document.get("data").and_then(|data| data.get(KEY));
     let (field, json) = match (plain.map(|node| &node.content), encoded.map(|node| &node.content)) {
