@@ -13,7 +13,7 @@ use super::{Defaults, Image, ImageSyncStatus, Interval, Target, rules};
     kind = "ImageSync",
     namespaced,
     shortname = "isync",
-    category = "imagesync",
+    category = "imagesync-all",
     doc = "Keeps container images where they must be: reads each image's source again and again, and copies what is \
            new or has moved to every target.",
     status = "ImageSyncStatus",

@@ -31,7 +31,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Print the custom resource definitions (CRDs), for `kubectl apply -f -`.
-    Crds(crds::Args),
+    Crds,
     /// Print a shell's completion script.
     Completion(completion::Args),
     /// Print a manual page.
@@ -46,7 +46,7 @@ impl Cli {
     /// What [`report`] turns into a message and an exit code.
     pub fn run(&self) -> Result<Exit, anyhow::Error> {
         match &self.command {
-            Command::Crds(args) => crds::run(args),
+            Command::Crds => crds::run(),
             Command::Completion(args) => completion::run(args),
             Command::Man(args) => man::run(args),
         }
