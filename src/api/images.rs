@@ -72,8 +72,8 @@ pub struct Select {
     pub names: Vec<String>,
 
     /// A range of versions: comparators (`=`, `>`, `>=`, `<`, `<=`, `~`, `^`, or a wildcard such as `16.*`) with
-    /// commas between them, all of which must hold. A pre-release (to semantic versions `16-alpine` is one) is in a
-    /// range only if the range names one. Example: `">=16.0, <18"`.
+    /// commas between them, all of which must hold, and `||` between alternatives. A pre-release (to semantic versions
+    /// `16-alpine` is one) is in a range only if the range names one, such as `>=16-0`. Example: `">=16.0, <18"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     #[x_kube(validation = rules::semver())]

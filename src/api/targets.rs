@@ -62,8 +62,8 @@ pub struct Target {
     #[serde(default)]
     pub overwrite: Overwrite,
 
-    /// Whether a tag that is found there with the source's digest counts as written by this ImageSync, so that it
-    /// may be pruned with the others. Default: `false`. Example: `true`.
+    /// Whether a tag that is found there with the source's digest is recorded as written by this ImageSync, instead of
+    /// as found. Default: `false`. Example: `true`.
     #[serde(default)]
     pub adopt: bool,
 }

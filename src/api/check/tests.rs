@@ -83,29 +83,3 @@ fn names_and_namespaces_are_those_of_kubernetes() {
     assert!(check(&with("/metadata/labels", json!({"a": 5}))).is_err());
     assert!(check(&with("/metadata/creationTimestamp", json!("yesterday"))).is_err());
 }
-
-#[test]
-fn every_range_of_versions_that_the_rule_takes_is_one() {
-    let mut taken = 0;
-    for range in [
-        "*",
-        "1",
-        ">=1.2, <3",
-        "~1.4.0-rc.1+b.2",
-        "1.*",
-        "=1.x",
-        "^1.2.*",
-        "1.2.x",
-        " > 1 , < 2 ",
-        ">=v1",
-        "1.2-rc",
-        "01",
-    ] {
-        let object = with("/spec/images/0", json!({"name": "a", "source": "a", "select": {"semver": range}}));
-        if check(&object).is_ok() {
-            taken += 1;
-            semver::VersionReq::parse(range).unwrap();
-        }
-    }
-    assert_eq!(taken, 9);
-}

@@ -1,13 +1,13 @@
 //! The manifests in `tests/manifests`, which are tried on a real API server too.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use serde_json::Value;
 
-use super::{faults, path};
+use super::{Input, faults, load, path};
 
 pub(super) fn manifests(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifests").join(folder);
@@ -65,4 +65,15 @@ fn every_rule_of_the_crds_has_a_manifest_that_breaks_it() {
     for rule in rules {
         assert!(broken.contains(&rule), "no manifest breaks the rule: {rule}");
     }
+}
+
+#[test]
+fn the_examples_are_valid_as_they_stand() {
+    let examples =
+        load(&[Input::Path(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples"))], false, &mut io::empty());
+    let examples = examples.unwrap();
+    assert!(examples.syncs.len() >= 4);
+    // The registries file is no manifest, and no Secret is missing.
+    let notes: Vec<_> = examples.notes.iter().map(ToString::to_string).collect();
+    assert!(notes.len() == 1 && notes[0].contains("registries.yaml:2: left out"), "{notes:?}");
 }
