@@ -15,6 +15,8 @@ mod slice;
 mod status;
 mod sync;
 mod targets;
+#[cfg(test)]
+mod tests;
 
 pub use images::{Defaults, Image, Select};
 pub use interval::{Interval, IntervalError};

@@ -42,7 +42,7 @@ pub enum Command {
     /// Say what `sync` would do, and why. Nothing is changed.
     Plan(PlanArgs),
     /// Print the custom resource definitions (CRDs), for `kubectl apply -f -`.
-    Crds(crds::Args),
+    Crds,
     /// Print a shell's completion script.
     Completion(completion::Args),
     /// Print a manual page.
@@ -59,7 +59,7 @@ impl Cli {
         match &self.command {
             Command::Sync(args) => sync::run(args, self.color),
             Command::Plan(args) => plan::run(args, self.color),
-            Command::Crds(args) => crds::run(args),
+            Command::Crds => crds::run(),
             Command::Completion(args) => completion::run(args),
             Command::Man(args) => man::run(args),
         }

@@ -6,6 +6,8 @@ mod structure;
 #[cfg(test)]
 mod tests;
 
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 
 pub use self::path::{FieldPath, Step};
@@ -27,33 +29,40 @@ impl std::fmt::Display for Violation {
     }
 }
 
-/// Checks objects against the schema and the rules of [`ImageSync`].
+/// Checks an object against the schema and the rules of [`ImageSync`]. What comes back has the defaults of the schema, and
+/// no `status`: the API server takes one only by way of its subresource.
 ///
 /// # Guarantees
 ///
 /// What is refused here for a rule is refused by the API server with the same sentence. What is refused for
 /// the schema is refused there too, in its own words (for unknown fields: with strict validation, `kubectl`'s
 /// default).
-#[derive(Debug)]
-pub struct Checker {
+///
+/// # Errors
+///
+/// All that is wrong, in the order of the fields' paths.
+pub fn image_sync(object: Value) -> Result<ImageSync, Vec<Violation>> {
+    static CHECKER: LazyLock<Result<Checker, serde_json::Error>> = LazyLock::new(Checker::new);
+    match &*CHECKER {
+        Ok(checker) => checker.check(object),
+        // A defect, and no reason to let everything pass.
+        Err(error) => Err(vec![whole(format!("the schema cannot be written as JSON: {error}"))]),
+    }
+}
+
+struct Checker {
     schema: Value,
     rules: Rules,
 }
 
 impl Checker {
-    /// A checker with the schema and the rules of the CRD.
-    ///
-    /// # Errors
-    ///
-    /// If the CRD cannot be written as JSON, which is a defect.
-    pub fn new() -> Result<Self, serde_json::Error> {
+    fn new() -> Result<Self, serde_json::Error> {
         let schema = crds()
             .into_iter()
             .find(|crd| crd.spec.names.kind == "ImageSync")
             .and_then(|crd| crd.spec.versions.into_iter().next()?.schema?.open_api_v3_schema);
         let mut schema = serde_json::to_value(schema)?;
         if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
-            // Not looked at: the API server takes a status only by way of its subresource.
             properties.insert("status".into(), json!({"x-kubernetes-preserve-unknown-fields": true}));
             properties.insert("metadata".into(), metadata());
             properties.insert("apiVersion".into(), json!({"type": "string"}));
@@ -63,12 +72,7 @@ impl Checker {
         Ok(Self { schema, rules })
     }
 
-    /// The object, with its `status` left out and with the defaults of the schema.
-    ///
-    /// # Errors
-    ///
-    /// All that is wrong, in the order of the fields.
-    pub fn check(&self, mut object: Value) -> Result<ImageSync, Vec<Violation>> {
+    fn check(&self, mut object: Value) -> Result<ImageSync, Vec<Violation>> {
         let Findings { mut violations, oversized } = structure::check(&self.schema, &mut object);
         if let Some(fields) = object.as_object_mut() {
             fields.remove("status");
@@ -80,15 +84,17 @@ impl Checker {
         if violations.is_empty() {
             match serde_json::from_value(object) {
                 Ok(sync) => return Ok(sync),
-                Err(error) => {
-                    violations.push(Violation { path: FieldPath::default(), message: error.to_string() });
-                }
+                Err(error) => violations.push(whole(error.to_string())),
             }
         }
         violations.sort();
         violations.dedup();
         Err(violations)
     }
+}
+
+fn whole(message: String) -> Violation {
+    Violation { path: FieldPath::default(), message }
 }
 
 /// What is read of an object's metadata. The rest, such as `kubectl get -o yaml` prints, is let pass.

@@ -1,6 +1,6 @@
 //! The CEL rules of a schema, evaluated by kube's evaluator.
 
-use std::{collections::HashMap, fmt};
+use std::collections::HashMap;
 
 use kube::core::cel::{CompiledSchema, ErrorKind, ValidationError, Validator, compile_schema};
 use serde_json::Value;
@@ -48,12 +48,6 @@ impl Rules {
         // A regex that is none, say: the rule's sentence says so, and the evaluator's words would not help.
         let message = written.and_then(|written| written.message.clone()).unwrap_or(error.message);
         Some(Violation { path, message })
-    }
-}
-
-impl fmt::Debug for Rules {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rules").field("rules", &self.written.len()).finish_non_exhaustive()
     }
 }
 

@@ -66,13 +66,18 @@ impl Findings {
     fn list(&mut self, schema: &Value, items: &mut [Value], path: &FieldPath) {
         let (least, most) = (limit(schema, "minItems"), limit(schema, "maxItems"));
         if least.is_some_and(|least| items.len() < least) {
-            self.refuse(path, "the list is empty: write at least one entry, or leave the field out");
+            let or = if text(schema, "description").is_some_and(|d| d.contains("Default:")) {
+                ", or leave the field out"
+            } else {
+                ""
+            };
+            self.refuse(path, format!("the list is empty: write at least one entry{or}"));
         }
         if let Some(most) = most.filter(|most| items.len() > *most) {
             self.oversized = true;
             self.refuse(
                 path,
-                format!("{} entries, and at most {most} are allowed: split the list", items.len()),
+                format!("{} entries, and at most {most} are allowed: write fewer", items.len()),
             );
             return;
         }
@@ -116,8 +121,8 @@ impl Findings {
         }
         let choices = schema.get("enum").and_then(Value::as_array);
         if let Some(choices) = choices.filter(|choices| !choices.iter().any(|choice| choice == string)) {
-            let choices = choices.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
-            self.refuse(path, format!("`{}` is none of its values: write one of {choices}", excerpt(string)));
+            let choices = choices.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or ");
+            self.refuse(path, format!("`{}` is none of its values: write {choices}", excerpt(string)));
         }
         if text(schema, "format") == Some("date-time") && string.parse::<jiff::Timestamp>().is_err() {
             self.refuse(path, "not a point in time: write it as in 2026-01-31T12:00:00Z");
@@ -166,7 +171,8 @@ fn wrong_type(schema: &Value, wanted: &str, found: &Value) -> String {
         Value::Object(_) => "a mapping",
     };
     let fix = match (wanted, found) {
-        ("string", Value::Bool(_) | Value::Number(_)) => "write it in quotes".to_owned(),
+        ("string", Value::Bool(_) | Value::Number(_)) => example(schema)
+            .map_or_else(|| "write it in quotes".into(), |e| format!("write a string, such as '{e}'")),
         ("boolean", _) => "write true or false".to_owned(),
         (_, Value::Null) => "write a value, or leave it out".to_owned(),
         _ => example(schema)

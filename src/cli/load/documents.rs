@@ -13,21 +13,23 @@ pub(super) struct Fault {
     pub(super) message: String,
 }
 
-/// The documents of a file, JSON being YAML. After a document with a fault the next one is read, where the parser can tell
-/// where it begins.
-pub(super) fn documents(bytes: &[u8]) -> Vec<Result<Node, Fault>> {
+/// Hands out the documents of a file, JSON being YAML, one after the other. After a document with a fault the next one
+/// is read, where the parser can tell where it begins.
+pub(super) fn each(bytes: &[u8], mut take: impl FnMut(Result<Node, Fault>)) {
     if let Err(error) = std::str::from_utf8(bytes) {
         let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
         let line = good.split(|byte| *byte == b'\n').count() as u64;
         let message = "not text in UTF-8: save it as such, or leave the file out".into();
-        return vec![Err(Fault { place: Place { line, column: 1 }, message })];
+        return take(Err(Fault { place: Place { line, column: 1 }, message }));
     }
     let mut reader = bytes;
-    let documents = serde_saphyr::read_with_options::<_, Node>(&mut reader, limits());
-    documents
-        .map(|document| document.map_err(|error| fault(&error)))
-        .filter(|document| !matches!(document, Ok(Node { content: Content::Null, .. })))
-        .collect()
+    for document in serde_saphyr::read_with_options::<_, Node>(&mut reader, limits()) {
+        match document {
+            Ok(Node { content: Content::Null, .. }) => {}
+            Ok(node) => take(Ok(node)),
+            Err(error) => take(Err(fault(&error))),
+        }
+    }
 }
 
 /// No manifest that a person can read is larger. Snippets are left out of errors: they might show a Secret.

@@ -46,9 +46,8 @@ pub struct Manifest {
     /// The object: valid, with its defaults, and with a namespace.
     pub object: ImageSync,
     file: Arc<str>,
-    /// Its document, or the List that it is in.
-    document: Arc<Node>,
-    /// From the top of the document to the object.
+    document: Node,
+    /// Where in its file's document the object is, if that is a List.
     path: FieldPath,
 }
 
@@ -57,9 +56,7 @@ impl Manifest {
     /// is, stands.
     #[must_use]
     pub fn remark(&self, field: &FieldPath, message: impl Into<String>) -> Remark {
-        let field = self.path.join(field);
-        let place = Some(self.document.place(&field));
-        Remark { file: self.file.clone(), place, field, message: message.into() }
+        self.document.remark(&self.file, &self.path, field, message.into())
     }
 }
 

@@ -1,11 +1,12 @@
 //! YAML as it stands in a file: values with the places where they stand.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
 use serde_saphyr::Spanned;
 
+use super::Remark;
 use crate::api::check::{FieldPath, Step};
 
 /// A line and a column, from 1.
@@ -67,6 +68,17 @@ impl Node {
         }
     }
 
+    /// The list that stands at a mapping's key; without one there, this very node.
+    pub(super) fn into_list(mut self, key: &str) -> Result<Vec<Self>, Self> {
+        if let Content::Map(entries) = &mut self.content
+            && let Some(entry) = entries.iter_mut().find(|entry| entry.key == key)
+            && let Content::List(items) = &mut entry.value.content
+        {
+            return Ok(std::mem::take(items));
+        }
+        Err(self)
+    }
+
     /// Where the field is, or as much of the path to it as there is: for a field of a mapping, its key.
     pub(super) fn place(&self, path: &FieldPath) -> Place {
         let (mut node, mut place) = (self, self.place);
@@ -87,6 +99,27 @@ impl Node {
             }
         }
         place
+    }
+
+    /// The text of a mapping's key, if it looks like a name: what may be shown of a document that may be a broken Secret,
+    /// whose `kind` has swallowed the rest of it.
+    pub(super) fn word(&self, key: &str) -> Option<&str> {
+        let is_word = |text: &&str| {
+            (1..=253).contains(&text.len())
+                && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"./-".contains(&b))
+        };
+        self.text(key).filter(is_word)
+    }
+
+    /// What there is to say about a field of this object, which is at `path` in a document of `file`.
+    pub(super) fn remark(
+        &self,
+        file: &Arc<str>,
+        path: &FieldPath,
+        field: &FieldPath,
+        message: String,
+    ) -> Remark {
+        Remark { file: file.clone(), place: Some(self.place(field)), field: path.join(field), message }
     }
 
     /// The value alone.

@@ -3,15 +3,14 @@
 use std::{collections::BTreeMap, io::Read, sync::Arc};
 
 use super::{
-    DEFAULT_NAMESPACE, Manifest, Manifests, Place, Refused, Remark,
-    documents::documents,
+    DEFAULT_NAMESPACE, Manifest, Manifests, Place, Refused, Remark, documents,
     files::{self, Input, Named},
-    node::{Content, Node},
+    node::Node,
     secret::{self, Holds},
 };
 use crate::api::{
     GROUP, VERSION,
-    check::{Checker, FieldPath, Violation},
+    check::{self, FieldPath},
 };
 
 /// Collects what is read and what is wrong.
@@ -19,7 +18,6 @@ use crate::api::{
 pub(super) struct Reader {
     manifests: Manifests,
     faults: Vec<Remark>,
-    checker: Option<Checker>,
     /// Where each object, by kind, namespace and name, was read.
     seen: BTreeMap<(&'static str, String, String), (Arc<str>, Place)>,
 }
@@ -27,16 +25,14 @@ pub(super) struct Reader {
 /// A document of a file, or an item of a List in it.
 struct Document<'a> {
     file: &'a Named,
-    root: &'a Arc<Node>,
+    node: Node,
+    /// From the top of the document to an item.
     path: FieldPath,
-    node: &'a Node,
 }
 
 impl Document<'_> {
     fn remark(&self, field: &FieldPath, message: impl Into<String>) -> Remark {
-        let field = self.path.join(field);
-        let place = Some(self.root.place(&field));
-        Remark { file: self.file.name.clone(), place, field, message: message.into() }
+        self.node.remark(&self.file.name, &self.path, field, message.into())
     }
 }
 
@@ -75,24 +71,19 @@ impl Reader {
             Ok(bytes) => bytes,
             Err(error) => return self.unreadable(file.name.clone(), &error),
         };
-        for document in documents(&bytes) {
-            match document {
-                Ok(node) => {
-                    let root = Arc::new(node);
-                    self.document(&Document { file, root: &root, path: FieldPath::default(), node: &root });
-                }
-                Err(fault) => self.faults.push(Remark {
-                    file: file.name.clone(),
-                    place: Some(fault.place),
-                    field: FieldPath::default(),
-                    message: fault.message,
-                }),
-            }
-        }
+        documents::each(&bytes, |document| match document {
+            Ok(node) => self.document(Document { file, node, path: FieldPath::default() }),
+            Err(fault) => self.faults.push(Remark {
+                file: file.name.clone(),
+                place: Some(fault.place),
+                field: FieldPath::default(),
+                message: fault.message,
+            }),
+        });
     }
 
-    fn document(&mut self, document: &Document<'_>) {
-        let (api_version, kind) = (document.node.text("apiVersion"), document.node.text("kind"));
+    fn document(&mut self, document: Document<'_>) {
+        let (api_version, kind) = (document.node.word("apiVersion"), document.node.word("kind"));
         let group = api_version.map(|version| version.split_once('/').map_or("", |(group, _)| group));
         match (group, api_version, kind) {
             (Some(GROUP), Some(version), Some("ImageSync")) if version == format!("{GROUP}/{VERSION}") => {
@@ -105,7 +96,7 @@ impl Reader {
                 );
                 self.faults.push(document.remark(&FieldPath::default().key("kind"), message));
             }
-            (_, Some("v1"), Some("Secret")) => self.secret(document),
+            (_, Some("v1"), Some("Secret")) => self.secret(&document),
             (_, Some("v1"), Some("List")) => self.list(document),
             (_, Some(version), Some(kind)) => {
                 let message = format!("{kind} of {version} is left out: it is nothing to ImageSync");
@@ -125,32 +116,35 @@ impl Reader {
         }
     }
 
-    fn list(&mut self, document: &Document<'_>) {
-        let Some(Node { content: Content::List(items), .. }) = document.node.get("items") else {
-            let message = "a List without a list of items: write items: [], or leave it out";
-            self.faults.push(document.remark(&FieldPath::default(), message));
-            return;
-        };
-        for (position, node) in items.iter().enumerate() {
-            let path = document.path.key("items").index(position);
-            self.document(&Document { path, node, ..*document });
+    fn list(&mut self, document: Document<'_>) {
+        match document.node.into_list("items") {
+            Ok(items) => {
+                for (position, node) in items.into_iter().enumerate() {
+                    let path = document.path.key("items").index(position);
+                    self.document(Document { file: document.file, node, path });
+                }
+            }
+            Err(node) => {
+                let message = "a List without a list of items: write items: [], or leave it out";
+                let document = Document { node, ..document };
+                self.faults.push(document.remark(&FieldPath::default(), message));
+            }
         }
     }
 
-    fn image_sync(&mut self, document: &Document<'_>) {
-        let checked = self.checker().and_then(|checker| checker.check(document.node.value()));
-        match checked {
+    fn image_sync(&mut self, document: Document<'_>) {
+        match check::image_sync(document.node.value()) {
             Ok(mut object) => {
                 let namespace = object.metadata.namespace.take().filter(|namespace| !namespace.is_empty());
                 let namespace = namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.into());
                 let name = object.metadata.name.clone().unwrap_or_default();
                 object.metadata.namespace = Some(namespace.clone());
-                if self.is_first("ImageSync", namespace, name, document) {
+                if self.is_first("ImageSync", namespace, name, &document) {
                     self.manifests.syncs.push(Manifest {
                         object,
                         file: document.file.name.clone(),
-                        document: document.root.clone(),
-                        path: document.path.clone(),
+                        document: document.node,
+                        path: document.path,
                     });
                 }
             }
@@ -160,34 +154,12 @@ impl Reader {
         }
     }
 
-    /// The schema is made once, and only if there is something to check.
-    fn checker(&mut self) -> Result<&Checker, Vec<Violation>> {
-        if self.checker.is_none() {
-            let defect = |error: serde_json::Error| {
-                vec![Violation {
-                    path: FieldPath::default(),
-                    message: format!("the schema cannot be made: {error}"),
-                }]
-            };
-            self.checker = Some(Checker::new().map_err(defect)?);
-        }
-        self.checker.as_ref().ok_or_else(Vec::new)
-    }
-
     fn secret(&mut self, document: &Document<'_>) {
-        let metadata = document.node.get("metadata");
-        let Some(name) = metadata.and_then(|metadata| metadata.text("name")) else {
-            let message = "the Secret has no name: write metadata: {name: …}";
-            self.faults.push(document.remark(&FieldPath::default().key("metadata"), message));
-            return;
-        };
-        let namespace =
-            metadata.and_then(|metadata| metadata.text("namespace")).filter(|name| !name.is_empty());
-        let key = (namespace.unwrap_or(DEFAULT_NAMESPACE).to_owned(), name.to_owned());
-        match secret::read(document.node, key.0.clone(), key.1.clone()) {
+        match secret::read(&document.node) {
             Ok(secret) => {
-                if self.is_first("Secret", key.0.clone(), key.1.clone(), document) {
-                    self.manifests.secrets.insert(key, secret);
+                let (namespace, name) = (secret.namespace.clone(), secret.name.clone());
+                if self.is_first("Secret", namespace.clone(), name.clone(), document) {
+                    self.manifests.secrets.insert((namespace, name), secret);
                 }
             }
             Err(violation) => self.faults.push(document.remark(&violation.path, violation.message)),
@@ -211,8 +183,7 @@ impl Reader {
             self.faults.push(remark(message));
             return false;
         }
-        let place = document.root.place(&document.path);
-        self.seen.insert((kind, namespace, name), (document.file.name.clone(), place));
+        self.seen.insert((kind, namespace, name), (document.file.name.clone(), document.node.place));
         true
     }
 

@@ -1,13 +1,17 @@
 //! What there is to say about a place in a file: `file:line: field: what is wrong; what to write instead`.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt::{self, Write},
+    sync::Arc,
+};
 
 use super::Place;
 use crate::{api::check::FieldPath, class::Class};
 
 /// One thing to say about one place in what was read.
 ///
-/// Guarantees: one line of text without control characters, whatever the file holds; never a value out of a Secret.
+/// Guarantees: it is printed as one line without control characters and of bounded length, whatever the file holds, and
+/// never shows a value out of a Secret.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Remark {
     /// The file, as it was named, or `<stdin>`.
@@ -20,15 +24,20 @@ pub struct Remark {
     pub message: String,
 }
 
+const MOST_CHARS: usize = 1_000;
+/// Who made that many mistakes will not read on.
+const MOST_FAULTS: usize = 200;
+
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = self.place.map(|place| format!(":{}", place.line)).unwrap_or_default();
         let field = if self.field.steps().is_empty() { String::new() } else { format!(": {}", self.field) };
         let line = format!("{}{place}{field}: {}", self.file, self.message);
-        // A terminal would carry out what an escape sequence in a file says.
-        line.chars().try_for_each(|c| {
-            if c.is_control() { write!(f, "{}", c.escape_default()) } else { write!(f, "{c}") }
-        })
+        for c in line.chars().take(MOST_CHARS) {
+            // A terminal would carry out what an escape sequence in a file says.
+            if c.is_control() { write!(f, "{}", c.escape_default())? } else { f.write_char(c)? }
+        }
+        if line.chars().nth(MOST_CHARS).is_some() { f.write_char('…') } else { Ok(()) }
     }
 }
 
@@ -60,11 +69,14 @@ impl Refused {
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, fault) in self.0.iter().enumerate() {
+        for (position, fault) in self.0.iter().take(MOST_FAULTS).enumerate() {
             let separator = if position == 0 { "" } else { "\n" };
             write!(f, "{separator}{fault}")?;
         }
-        Ok(())
+        match self.0.len().saturating_sub(MOST_FAULTS) {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more like these"),
+        }
     }
 }
 

@@ -6,7 +6,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::node::{Content, Node};
+use super::{
+    DEFAULT_NAMESPACE,
+    node::{Content, Node},
+};
 use crate::api::check::{FieldPath, Violation};
 
 const TYPE: &str = "kubernetes.io/dockerconfigjson";
@@ -52,33 +55,62 @@ pub(super) fn wrong_type(name: &str, of: &str) -> String {
     format!("the Secret {name} is of type {of}, and one of type {TYPE} is needed: {MAKE}")
 }
 
-/// Reads a Secret as the API server would: `stringData` before `data`.
-pub(super) fn read(document: &Node, namespace: String, name: String) -> Result<Secret, Violation> {
-    let of = document.text("type").unwrap_or("Opaque");
-    if of != TYPE {
-        return Ok(Secret { namespace, name, content: Holds::Other(of.to_owned()) });
+/// Reads a Secret.
+pub(super) fn read(document: &Node) -> Result<Secret, Violation> {
+    let (namespace, name) = identity(document)?;
+    let content = match document.get("type").map(|_| document.word("type")) {
+        Some(Some(TYPE)) => Holds::DockerConfig(docker_config(document)?),
+        Some(of) => Holds::Other(of.unwrap_or("another kind").to_owned()),
+        None => Holds::Other("Opaque".to_owned()),
+    };
+    Ok(Secret { namespace, name, content })
+}
+
+fn identity(document: &Node) -> Result<(String, String), Violation> {
+    let metadata = document.get("metadata");
+    let word = |key| metadata.and_then(|metadata| metadata.word(key)).map(str::to_owned);
+    let Some(name) = word("name") else {
+        return Err(fault(
+            "metadata",
+            "the Secret has no name, or none that is one: write metadata: {name: hub}, say",
+        ));
+    };
+    let namespace = match metadata.and_then(|metadata| metadata.get("namespace")).map(|node| &node.content) {
+        None | Some(Content::Null) => Some(DEFAULT_NAMESPACE.to_owned()),
+        Some(_) => word("namespace"),
+    };
+    match namespace {
+        Some(namespace) => Ok((namespace, name)),
+        None => Err(fault("metadata", "the Secret's namespace is none: write a name, or leave it out")),
     }
-    let refuse = |field: &str, message: String| Violation { path: FieldPath::default().key(field), message };
-    let plain = document.get("stringData").and_then(|data| data.get(KEY));
-    let encoded = document.get("data").and_then(|data| data.get(KEY));
-    let (field, json) = match (plain.map(|node| &node.content), encoded.map(|node| &node.content)) {
+}
+
+/// As the API server has it, `stringData` comes before `data`.
+fn docker_config(document: &Node) -> Result<SecretString, Violation> {
+    let content = |field| document.get(field).and_then(|data| data.get(KEY)).map(|node| &node.content);
+    let (field, json) = match (content("stringData"), content("data")) {
         (Some(Content::Text(json)), _) => ("stringData", json.clone()),
+        (Some(_), _) => return Err(fault("stringData", format!("`{KEY}` is not text: {MAKE}"))),
         (None, Some(Content::Text(encoded))) => {
             let whole: String = encoded.split_ascii_whitespace().collect();
-            let json = STANDARD.decode(whole).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-            let problem =
-                || format!("`{KEY}` is not text in base64: {MAKE}, or write it as it is under stringData");
-            ("data", json.ok_or_else(|| refuse("data", problem()))?)
+            match STANDARD.decode(whole).map(String::from_utf8) {
+                Ok(Ok(json)) => ("data", json),
+                _ => return Err(fault("data", format!("`{KEY}` is not text in base64: {MAKE}"))),
+            }
         }
-        (Some(_), _) => return Err(refuse("stringData", format!("`{KEY}` is not text: {MAKE}"))),
-        (None, Some(_)) => return Err(refuse("data", format!("`{KEY}` is not text: {MAKE}"))),
-        (None, None) => return Err(refuse("data", format!("`{KEY}` is missing: {MAKE}"))),
+        (None, Some(_)) => return Err(fault("data", format!("`{KEY}` is not text: {MAKE}"))),
+        (None, None) => return Err(fault("data", format!("`{KEY}` is missing: {MAKE}"))),
     };
     let json = SecretString::from(json);
-    if !has_auths(&json) {
-        return Err(refuse(field, format!("`{KEY}` is not a Docker config, JSON with auths in it: {MAKE}")));
+    if has_auths(&json) {
+        Ok(json)
+    } else {
+        Err(fault(field, format!("`{KEY}` is not a Docker config, JSON with auths in it: {MAKE}")))
     }
-    Ok(Secret { namespace, name, content: Holds::DockerConfig(json) })
+}
+
+fn fault(field: &str, message: impl Into<String>) -> Violation {
+    Violation { path: FieldPath::default().key(field), message: message.into() }
 }
 
 /// What is in the entries is for those who use it to judge.
