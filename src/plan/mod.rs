@@ -11,6 +11,7 @@ mod ownership;
 mod pattern;
 mod questions;
 mod range;
+mod render;
 mod resolve;
 mod rules;
 mod select;
@@ -26,7 +27,10 @@ pub use self::{
     observed::{Listed, Listings, Observed, Seen},
     ownership::{Claimant, Ownership},
     questions::Questions,
+    render::{Detail, Summary},
     select::{Selection, select},
     wanted::Wanted,
 };
 pub use crate::api::Overwrite;
+#[cfg(test)]
+mod tests;
