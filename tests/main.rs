@@ -14,6 +14,6 @@ mod command;
 mod faults;
 mod kill;
 mod oracles;
-mod sync;
 mod selfcheck;
+mod sync;
 mod testbed;

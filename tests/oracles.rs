@@ -46,7 +46,11 @@ async fn crane_skopeo_oras_and_oci_client_read_what_was_written_and_find_it_vali
         for (name, image) in &images {
             let reference = format!("{}/mirror/{name}:v1", target.host());
             let pulled = desk.path().join(format!("{name}-crane"));
-            run(program("crane"), &["pull", "--insecure", "--format=oci", &reference, pulled.to_str().unwrap()]).await;
+            run(
+                program("crane"),
+                &["pull", "--insecure", "--format=oci", &reference, pulled.to_str().unwrap()],
+            )
+            .await;
             let digest = run(program("crane"), &["digest", "--insecure", &reference]).await;
             assert_eq!(String::from_utf8_lossy(&digest.stdout).trim(), image.digest().as_str());
 

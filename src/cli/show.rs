@@ -51,15 +51,14 @@ fn paint(text: &str, color: Color) -> String {
     if !sync::colours(color) {
         return text.to_owned();
     }
-    let colour = |line: &str| match line.trim_start().chars().next() {
+    let sign = |line: &str| match line.trim_start().chars().next() {
         Some('+') => "32",
         Some('~') => "36",
         Some('!') => "31",
         Some('=') => "2",
         _ => "0",
     };
-    text.lines()
-        .fold(String::new(), |text, line| text + &format!("\u{1b}[{}m{line}\u{1b}[0m\n", colour(line)))
+    text.lines().fold(String::new(), |text, line| text + &format!("\u{1b}[{}m{line}\u{1b}[0m\n", sign(line)))
 }
 
 fn json_text(value: &Value) -> anyhow::Result<String> {

@@ -63,7 +63,7 @@ impl Engine {
     ) -> Applied {
         let run = Run { engine: self, access, journal, plan: &plan };
         journal.note(|records| {
-            plan.actions.iter().for_each(|action| record::seen(records, action, Timestamp::now()))
+            plan.actions.iter().for_each(|action| record::seen(records, action, Timestamp::now()));
         });
         let mut results: HashMap<usize, Result<(), Error>> = HashMap::new();
         let jobs = jobs(&plan);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{
     Action, Observed, Ownership, Plan, Selection, Wanted, collision,
     destination::Destination,
-    resolve::{Resolved, resolve, target_record},
+    resolve::{Memory, Resolved, resolve},
     rules::{self, Decision, Input},
     select::Unlisted,
     target::Target,
@@ -33,7 +33,8 @@ pub fn decide(
     ownership: &Ownership,
     now: Timestamp,
 ) -> Plan {
-    let resolved: Vec<_> = resolve(selection, records, observed).collect();
+    let memory = Memory::of(records);
+    let resolved: Vec<_> = resolve(selection, &memory, observed).collect();
     let mut collisions = collision::find(wanted, &resolved);
     let mut actions = Vec::new();
     for (artifact, this) in resolved.iter().enumerate() {
@@ -44,7 +45,7 @@ pub fn decide(
                 this,
                 destination,
                 seen: reference.and_then(|reference| observed.target(&destination.target.name, reference)),
-                record: this.record.and_then(|record| target_record(record, destination)),
+                remembered: reference.and_then(|reference| memory.name(reference)),
                 collision: collisions.remove(&(artifact, index)),
                 owner: owner.filter(|owner| **owner != *wanted.claimant),
                 me: &wanted.claimant,

@@ -207,17 +207,17 @@ fn names(select: &Select, path: &str, check: &mut Check) -> BTreeSet<Tag> {
 pub(super) const NO_IMAGE: &str = "tags of the form sha256-<hex> are where registries keep what belongs to an image, \
                                    such as its signatures: write another tag";
 
-/// What is true of the tags that were left out for this reason.
+/// What tags are that were left out for this reason, behind their number.
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::BelongsToDigest => "hold signatures and the like",
-            Self::NoPattern => "match none of the patterns",
-            Self::Excluded => "are excluded",
-            Self::NoVersion => "are not versions",
-            Self::PreRelease => "are pre-releases, of which the range names none",
-            Self::OutOfRange => "are out of the range",
-            Self::NotNewest => "are older than the newest",
+            Self::BelongsToDigest => "with signatures or the like",
+            Self::NoPattern => "matching no pattern",
+            Self::Excluded => "excluded",
+            Self::NoVersion => "without a version",
+            Self::PreRelease => "only pre-release, of which the range names none",
+            Self::OutOfRange => "out of range",
+            Self::NotNewest => "older than the newest",
         })
     }
 }

@@ -1,4 +1,16 @@
-//! Plans.
+//! Plans: what an ImageSync wants, what is remembered and what was seen, made into actions with reasons. Pure: no
+//! network, no clock, no cluster.
+//!
+//! ```text
+//! Wanted::from_object          the spec, parsed and checked              wanted, target, invalid, spec_collision
+//! select(wanted, listings)     the artifacts, chosen from listings       select, filter, pattern, range, version
+//! selection.questions(...)     the HEADs to make, round by round         questions
+//! decide(...)                  one action for each name, with a reason   decide, rules, collision, loops, ownership
+//! plan.render(detail)          the plan, for people                      render
+//! ```
+//!
+//! What is known of each artifact on the way is put together in `resolve`, its names on targets in `destination`.
+
 mod action;
 mod collision;
 mod decide;
@@ -34,3 +46,5 @@ pub use self::{
     wanted::Wanted,
 };
 pub use crate::api::Overwrite;
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{
     Observed, Overwrite, Seen, Selection,
-    resolve::{Resolved, resolve},
+    resolve::{Memory, Resolved, resolve},
 };
 use crate::{records::Records, reference::Reference};
 
@@ -39,7 +39,8 @@ impl Selection {
     #[must_use]
     pub fn questions(&self, records: &Records, answered: &Observed) -> Questions {
         let mut questions = Questions::default();
-        for resolved in resolve(self, records, answered).filter(|resolved| !resolved.settled) {
+        let memory = Memory::of(records);
+        for resolved in resolve(self, &memory, answered).filter(|resolved| !resolved.settled) {
             if resolved.at_source.is_none() && resolved.needs_source(answered) {
                 questions.sources.push(resolved.source.clone());
             }

@@ -251,8 +251,12 @@ mod tests {
         #[case] inside: &[&str],
         #[case] outside: &[&str],
     ) {
-        inside.iter().for_each(|tag| assert!(has(range, tag), "{tag} is not in {range}"));
-        outside.iter().for_each(|tag| assert!(!has(range, tag), "{tag} is in {range}"));
+        for tag in inside {
+            assert!(has(range, tag), "{tag} is not in {range}");
+        }
+        for tag in outside {
+            assert!(!has(range, tag), "{tag} is in {range}");
+        }
     }
 
     #[test]

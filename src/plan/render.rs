@@ -5,7 +5,7 @@ use std::{
     fmt::{self, Write as _},
 };
 
-use super::{Action, ImageSummary, Kind, Plan};
+use super::{Action, ImageSummary, Kind, LeftOutCount, Plan};
 
 /// How much of a plan is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,9 +60,12 @@ impl Plan {
             Some(namespace) => writeln!(to, "{namespace}/{}", self.name)?,
             None => writeln!(to, "{}", self.name)?,
         }
+        let mut actions: BTreeMap<&str, Vec<&Action>> = BTreeMap::new();
+        for action in &self.actions {
+            actions.entry(&action.image).or_default().push(action);
+        }
         for image in &self.images {
-            let actions: Vec<&Action> =
-                self.actions.iter().filter(|action| action.image == image.image).collect();
+            let actions = actions.remove(image.image.as_str()).unwrap_or_default();
             image.write(to, &actions, detail)?;
         }
         writeln!(to, "\n{}", self.summary())
@@ -74,17 +77,22 @@ impl ImageSummary {
         writeln!(to, "\n  {}  from {}", self.image, self.source.familiar())?;
         let is_shown = |action: &&&Action| detail == Detail::All || action.sign() != '=';
         let shown: Vec<&&Action> = actions.iter().filter(is_shown).collect();
-        let sources: Vec<String> = shown.iter().map(|action| action.what()).collect();
-        let width = sources.iter().map(String::len).max().unwrap_or_default();
-        for (action, source) in shown.iter().zip(&sources) {
-            writeln!(to, "    {} {source:width$}  {}", action.sign(), action.line())?;
+        let columns: Vec<_> =
+            shown.iter().map(|action| (action.what(), action.destination.to_string())).collect();
+        let widest =
+            |column: fn(&(String, String)) -> usize| columns.iter().map(column).max().unwrap_or_default();
+        let (left, right) = (widest(|columns| columns.0.len()), widest(|columns| columns.1.len()));
+        for (action, (source, destination)) in shown.iter().zip(&columns) {
+            let (sign, why) = (action.sign(), action.why());
+            writeln!(to, "    {sign} {source:left$} -> {destination:right$}  {why}")?;
         }
         let hidden = actions.len() - shown.len();
         if hidden > 0 {
             writeln!(to, "    = {hidden} in sync")?;
         }
-        for left_out in &self.left_out {
-            writeln!(to, "      left out: {} {}", left_out.count, left_out.reason)?;
+        let left_out: Vec<_> = self.left_out.iter().map(ToString::to_string).collect();
+        if !left_out.is_empty() {
+            writeln!(to, "      left out: {}", left_out.join(", "))?;
         }
         for note in &self.notes {
             writeln!(to, "      note: {note}")?;
@@ -112,14 +120,21 @@ impl Action {
         }
     }
 
-    fn line(&self) -> String {
-        let Self { destination, reason, .. } = self;
+    /// The reason, behind what it is a reason for where that is not to be seen from the sign.
+    fn why(&self) -> String {
+        let reason = &self.reason;
         match &self.kind {
-            Kind::Copy { .. } | Kind::InSync { .. } => format!("-> {destination}  {reason}"),
-            Kind::Conflict => format!("-> {destination}  Conflict: {reason}"),
-            Kind::Failed { class } => format!("-> {destination}  {class}: {reason}"),
-            Kind::Deferred { until } => format!("-> {destination}  deferred until {until}: {reason}"),
+            Kind::Copy { .. } | Kind::InSync { .. } => reason.clone(),
+            Kind::Conflict => format!("Conflict: {reason}"),
+            Kind::Failed { class } => format!("{class}: {reason}"),
+            Kind::Deferred { until } => format!("deferred until {until}: {reason}"),
         }
+    }
+}
+
+impl fmt::Display for LeftOutCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.count, self.reason)
     }
 }
 

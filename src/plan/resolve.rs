@@ -1,5 +1,7 @@
 //! Resolution: what is known of each artifact: its digest, its names on targets, what was seen, what is remembered.
 
+use std::collections::HashMap;
+
 use super::{
     Observed, Seen, Selection,
     destination::{Destination, destinations},
@@ -27,15 +29,73 @@ pub(super) struct Resolved<'a> {
     pub(super) destinations: Vec<Destination>,
 }
 
+/// What is remembered of the names on targets, whichever artifact had them.
+///
+/// A name may have been another artifact's before: an alias moves from version to version. The record that changed last
+/// tells what is there.
+pub(super) struct Memory<'a> {
+    records: &'a Records,
+    names: HashMap<&'a str, Remembered<'a>>,
+}
+
+/// What is remembered of one name.
+#[derive(Clone, Copy)]
+pub(super) struct Remembered<'a> {
+    /// The artifact that had it.
+    pub(super) of: &'a Record,
+    pub(super) target: &'a TargetRecord,
+}
+
+impl<'a> Memory<'a> {
+    pub(super) fn of(records: &'a Records) -> Self {
+        let mut names: HashMap<&str, Remembered<'_>> = HashMap::new();
+        for of in records.iter() {
+            for target in &of.targets {
+                let this = Remembered { of, target };
+                let last = names.entry(&target.reference).or_insert(this);
+                if last.target.last_change < target.last_change {
+                    *last = this;
+                }
+            }
+        }
+        Self { records, names }
+    }
+
+    /// What is remembered of a name.
+    pub(super) fn name(&self, reference: &Reference) -> Option<Remembered<'a>> {
+        self.names.get(reference.to_string().as_str()).copied()
+    }
+
+    fn artifact(&self, artifact: &Artifact) -> Option<&'a Record> {
+        self.records.get(&artifact.image.name, artifact.tag.as_ref().map(Tag::as_str))
+    }
+
+    /// The digest and the names of an artifact that never moves and was brought to all its names.
+    fn settled(&self, selection: &Selection, artifact: &Artifact) -> Option<(&'a Digest, Vec<Destination>)> {
+        let record = self.artifact(artifact).filter(|_| artifact.immutable)?;
+        let digest = record.source_digest.as_ref()?;
+        // A person may have pinned the tag to another digest since.
+        if artifact.pinned().is_some_and(|pinned| pinned != digest) {
+            return None;
+        }
+        let destinations = destinations(&selection.targets, artifact, Some(digest));
+        let is_done = |destination: &Destination| {
+            let remembered = destination.name.reference().and_then(|reference| self.name(reference));
+            remembered.is_some_and(|name| name.target.state == State::InSync && name.target.digest == *digest)
+        };
+        destinations.iter().all(is_done).then_some((digest, destinations))
+    }
+}
+
 pub(super) fn resolve<'a>(
     selection: &'a Selection,
-    records: &'a Records,
+    memory: &Memory<'a>,
     observed: &'a Observed,
 ) -> impl Iterator<Item = Resolved<'a>> {
     selection.artifacts.iter().map(move |artifact| {
-        let record = records.get(&artifact.image.name, artifact.tag.as_ref().map(Tag::as_str));
+        let record = memory.artifact(artifact);
         let source = artifact.source();
-        if let Some((digest, destinations)) = record.and_then(|record| settled(selection, artifact, record)) {
+        if let Some((digest, destinations)) = memory.settled(selection, artifact) {
             let digest = Some(digest);
             return Resolved {
                 artifact,
@@ -50,36 +110,9 @@ pub(super) fn resolve<'a>(
         let at_source = observed.sources.get(&source);
         let digest = artifact.pinned().or(match at_source {
             Some(Seen::Digest(digest)) => Some(digest),
-            _ => None,
+            Some(Seen::Absent | Seen::Failed { .. }) | None => None,
         });
         let destinations = destinations(&selection.targets, artifact, digest);
         Resolved { artifact, source, at_source, digest, record, settled: false, destinations }
     })
-}
-
-/// The digest and the names of an artifact that never moves and was brought to all its names.
-fn settled<'a>(
-    selection: &Selection,
-    artifact: &Artifact,
-    record: &'a Record,
-) -> Option<(&'a Digest, Vec<Destination>)> {
-    let digest = record.source_digest.as_ref().filter(|_| artifact.immutable)?;
-    // A person may have pinned the tag to another digest since.
-    if artifact.pinned().is_some_and(|pinned| pinned != digest) {
-        return None;
-    }
-    let destinations = destinations(&selection.targets, artifact, Some(digest));
-    let done = |destination: &Destination| {
-        let target = target_record(record, destination);
-        target.is_some_and(|target| target.state == State::InSync && target.digest == *digest)
-    };
-    destinations.iter().all(done).then_some((digest, destinations))
-}
-
-/// What is remembered of one name of an artifact.
-pub(super) fn target_record<'a>(record: &'a Record, destination: &Destination) -> Option<&'a TargetRecord> {
-    let reference = destination.name.reference()?.to_string();
-    let is_this =
-        |target: &&TargetRecord| target.name == destination.target.name && target.reference == reference;
-    record.targets.iter().find(is_this)
 }

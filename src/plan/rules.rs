@@ -6,12 +6,13 @@ use super::{
     Kind, Overwrite, Seen,
     destination::{Destination, Name},
     ownership::Claimant,
-    resolve::Resolved,
+    resolve::{Remembered, Resolved},
 };
 use crate::{
-    api::{Origin, State, TargetRecord},
+    api::{Origin, State},
     class::{Class, Retry},
     digest::Digest,
+    reference::Tag,
 };
 
 /// All that a decision rests on.
@@ -21,7 +22,7 @@ pub(super) struct Input<'a> {
     /// What was seen at the destination.
     pub(super) seen: Option<&'a Seen>,
     /// What is remembered of the destination.
-    pub(super) record: Option<&'a TargetRecord>,
+    pub(super) remembered: Option<Remembered<'a>>,
     /// What the destination collides with, in a sentence.
     pub(super) collision: Option<String>,
     /// Who owns the destination, if it is somebody else.
@@ -92,8 +93,8 @@ fn owned_by_another(input: &Input<'_>) -> Option<Decision> {
 }
 
 fn never_moves_and_is_recorded(input: &Input<'_>) -> Option<Decision> {
-    let record = input.record.filter(|_| input.this.settled)?;
-    Some(in_sync(record.origin, "never moves, and was mirrored"))
+    let remembered = input.remembered.filter(|_| input.this.settled)?;
+    Some(in_sync(remembered.target.origin, "never moves, and was mirrored"))
 }
 
 fn shows_the_digest(input: &Input<'_>) -> Option<Decision> {
@@ -102,9 +103,7 @@ fn shows_the_digest(input: &Input<'_>) -> Option<Decision> {
         return None;
     }
     // What was there before anything was recorded is not ours to delete one day, unless the person says so.
-    let ours =
-        input.record.is_some_and(|record| record.digest == *digest && record.origin == Origin::Written);
-    Some(if ours {
+    Some(if input.wrote(digest) {
         in_sync(Origin::Written, "up to date")
     } else if input.destination.target.adopt {
         in_sync(Origin::Written, "was there already, and is adopted")
@@ -146,7 +145,7 @@ fn target_is_in_trouble(input: &Input<'_>) -> Option<Decision> {
 fn is_absent(input: &Input<'_>) -> Option<Decision> {
     let Seen::Absent = input.seen? else { return None };
     input.readable()?;
-    let reason = match input.record.map(|record| record.state) {
+    let reason = match input.remembered.map(|remembered| remembered.target.state) {
         Some(State::InSync) => "was there, and is gone from the target",
         Some(State::Pending | State::Failed | State::Deferred) => "is not there yet; it was tried before",
         Some(State::Conflict) | None => "is not there yet",
@@ -187,19 +186,31 @@ impl Input<'_> {
         }
     }
 
+    /// Whether the destination shows `digest` because this ImageSync wrote it there.
+    fn wrote(&self, digest: &Digest) -> bool {
+        let written =
+            |name: Remembered<'_>| name.target.origin == Origin::Written && name.target.digest == *digest;
+        self.remembered.is_some_and(written)
+    }
+
     /// How it comes that the destination shows `found`, which is not what it is to show.
     fn difference(&self, found: &Digest) -> String {
-        let new = self.this.digest.map_or("", Digest::short);
-        let found_short = found.short();
-        match self.record {
-            Some(record) if record.digest == *found && record.origin == Origin::Written => {
-                format!("moved at the source from {found_short} to {new}")
+        let artifact = self.this.artifact;
+        let (old, new) = (found.short(), self.this.digest.map_or("", Digest::short));
+        match self.remembered {
+            Some(Remembered { of, .. }) if self.wrote(found) && !artifact.has(of) => {
+                let tag = |tag: Option<&str>, short| {
+                    tag.map_or_else(|| format!("@{short}"), |tag| format!(":{tag}"))
+                };
+                let (from, to) =
+                    (tag(of.tag.as_deref(), old), tag(artifact.tag.as_ref().map(Tag::as_str), new));
+                format!("moves from {}{from} to {}{to}", of.image, artifact.image.name)
             }
-            Some(record) if record.state == State::InSync => {
-                let was = record.digest.short();
-                format!("was changed on the target by somebody else from {was} to {found_short}")
+            Some(_) if self.wrote(found) => format!("moved at the source from {old} to {new}"),
+            Some(Remembered { target, .. }) if target.state == State::InSync => {
+                format!("was changed on the target by somebody else from {} to {old}", target.digest.short())
             }
-            _ => format!("{found_short} is there, and {new} at the source"),
+            _ => format!("{old} is there, and {new} at the source"),
         }
     }
 }

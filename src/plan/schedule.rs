@@ -6,12 +6,15 @@ use cronexpr::Crontab;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Fault, Invalid};
-use crate::{api::ImageSyncSpec, class::Retry};
+use crate::{
+    api::{self, ImageSyncSpec},
+    class::Retry,
+};
 
 /// What holds with neither `interval` nor `schedule`.
-const DEFAULT: Duration = Duration::from_secs(60 * 60);
+const DEFAULT: Duration = Duration::from_hours(1);
 /// The first and the longest wait before a run that failed is tried again; it doubles in between.
-const RETRY: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(15 * 60));
+const RETRY: (Duration, Duration) = (Duration::from_secs(30), Duration::from_mins(15));
 
 /// When an ImageSync's sources are looked at.
 #[derive(Clone, Debug)]
@@ -44,7 +47,7 @@ impl Schedule {
     /// A cron expression or a time zone that is none.
     pub fn of(spec: &ImageSyncSpec) -> Result<Self, Invalid> {
         let Some(schedule) = &spec.schedule else {
-            return Ok(Self::Every(spec.interval.map_or(DEFAULT, |interval| interval.as_duration())));
+            return Ok(Self::Every(spec.interval.map_or(DEFAULT, api::Interval::as_duration)));
         };
         let zone = schedule.time_zone.as_deref().unwrap_or("UTC");
         cronexpr::parse_crontab(&format!("{} {zone}", schedule.cron)).map(|cron| Self::At(Box::new(cron))).map_err(
@@ -72,7 +75,7 @@ impl Schedule {
             // A schedule without another time, such as the 30th of February, is looked at again after a day.
             Self::At(cron) => cron
                 .find_next(now)
-                .map_or_else(|_| after(now, Duration::from_secs(24 * 60 * 60)), |time| time.timestamp()),
+                .map_or_else(|_| after(now, Duration::from_hours(24)), |time| time.timestamp()),
         }
     }
 
@@ -124,7 +127,6 @@ fn after(now: Timestamp, wait: Duration) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()

@@ -14,6 +14,7 @@ use super::{
     wanted::{Image, Tags},
 };
 use crate::{
+    api::Record,
     class::Class,
     digest::Digest,
     reference::{Reference, Tag},
@@ -63,6 +64,11 @@ impl Artifact {
             Tags::One { digest, .. } => digest.as_ref(),
             Tags::Some(_) => None,
         }
+    }
+
+    /// Whether this is the record of this artifact.
+    pub(super) fn has(&self, record: &Record) -> bool {
+        record.image == self.image.name && record.tag.as_deref() == self.tag.as_ref().map(Tag::as_str)
     }
 
     /// Where it is read, as the person wrote it.

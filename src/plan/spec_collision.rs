@@ -6,7 +6,7 @@ use super::{
     Listings, Observed, Wanted,
     collision::{self, place},
     invalid::Check,
-    resolve::resolve,
+    resolve::{Memory, resolve},
     select,
     target::Target,
     version::version,
@@ -27,7 +27,7 @@ pub(super) fn check(wanted: &Wanted, check: &mut Check) {
 fn what_is_named(wanted: &Wanted, check: &mut Check) {
     let named = select(wanted, &Listings::new());
     let (records, observed) = (Records::default(), Observed::default());
-    let resolved: Vec<_> = resolve(&named, &records, &observed).collect();
+    let resolved: Vec<_> = resolve(&named, &Memory::of(&records), &observed).collect();
     let mut told = BTreeSet::new();
     for ((artifact, index), sentence) in collision::find(wanted, &resolved) {
         let destination = resolved.get(artifact).and_then(|this| this.destinations.get(index));

@@ -145,11 +145,11 @@ impl Image {
         self.immutable.as_ref().zip(tag).is_some_and(|(immutable, tag)| immutable.matches(tag))
     }
 
-    /// Whether this tag of the source is one that is mirrored, or would be if it turned up.
+    /// Whether this tag of the source is one that is mirrored, or would be if it turned up. One that is pinned to a
+    /// digest counts: it is no less the source for that.
     pub(super) fn reads(&self, tag: &Tag) -> bool {
         match &self.tags {
-            Tags::One { digest: Some(_), .. } => false,
-            Tags::One { tag: one, digest: None } => one.as_ref() == Some(tag),
+            Tags::One { tag: one, .. } => one.as_ref() == Some(tag),
             Tags::Some(filter) => filter.would_choose(tag),
         }
     }

@@ -31,6 +31,9 @@ struct Inner {
     written: Arc<tokio::sync::Mutex<u64>>,
 }
 
+/// A slice's number, and its JSON.
+type Written = (usize, Vec<u8>);
+
 struct State {
     records: Records,
     changes: u64,
@@ -130,7 +133,7 @@ impl Journal {
     }
 
     /// The slices to write as JSON, in order, and the number of the last change in them.
-    fn changed_slices(&self, store: &Store) -> Result<(u64, Vec<(usize, Vec<u8>)>), Error> {
+    fn changed_slices(&self, store: &Store) -> Result<(u64, Vec<Written>), Error> {
         let Inner { namespace, name, .. } = &*self.0;
         let mut state = self.state();
         let mut todo = state.records.take_changed();

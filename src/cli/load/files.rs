@@ -114,6 +114,7 @@ pub(super) fn read(input: &Input, stdin: &mut dyn Read) -> Result<Vec<u8>, Error
 
 /// A digest of all that `inputs` name, to tell whether anything changed. The standard input, which can be read only
 /// once, is left out; what cannot be read counts as empty.
+#[must_use]
 pub fn fingerprint(inputs: &[Input], recursive: bool) -> Digest {
     let mut whole = Vec::new();
     let files = inputs
