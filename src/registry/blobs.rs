@@ -9,8 +9,8 @@ use super::{
 use crate::digest::Digest;
 
 impl Remote {
-    /// The size of a blob, in bytes; `None` is a 404. A registry whose cache is wrong says a size for a blob that is
-    /// gone.
+    /// The size of a blob, in bytes; `None` is a 404, or an answer without a size, which proves nothing. A registry
+    /// whose cache is wrong says a size for a blob that is gone.
     ///
     /// # Errors
     ///
@@ -25,13 +25,7 @@ impl Remote {
         let request = home.request(Method::HEAD, &format!("blobs/{digest}"), &["pull"])?;
         let response = home.transport.send(request).await?;
         match response.status() {
-            StatusCode::OK => match response.content_length() {
-                Some(size) => Ok(Some(size)),
-                None => Err(Cause::Protocol {
-                    host: response.host(),
-                    detail: "the answer to HEAD of a blob has no length".to_owned(),
-                }),
-            },
+            StatusCode::OK => Ok(response.content_length()),
             StatusCode::NOT_FOUND => Ok(None),
             _ => Err(home.refused(response).await),
         }

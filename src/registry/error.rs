@@ -24,25 +24,34 @@ pub struct Error {
 #[derive(Debug, thiserror::Error)]
 pub enum Cause {
     /// No connection, or none that stayed until the answer began.
-    #[error(
-        "{host} cannot be reached; check the name, the network and, behind a proxy, HTTPS_PROXY and NO_PROXY"
-    )]
+    #[error("{host} cannot be reached ({reason}); check the name, the network, and a proxy if there is one")]
     Unreachable {
         /// The host that was called.
         host: String,
         /// What the HTTP client says.
-        #[source]
-        source: reqwest::Error,
+        reason: String,
+    },
+    /// There is a host, and TLS does not come about.
+    #[error(
+        "no trust in {host} ({reason}); the registries file can name its authority (`caFile`), or say `plainHttp`"
+    )]
+    Untrusted {
+        /// The host that was called.
+        host: String,
+        /// What the HTTP client says.
+        reason: String,
     },
     /// The connection broke while an answer's body was read.
-    #[error("the connection to {host} broke")]
+    #[error("the connection to {host} broke ({reason})")]
     Torn {
         /// The host that was called.
         host: String,
-        /// What the HTTP client says; nothing if the body merely ended early.
-        #[source]
-        source: Option<reqwest::Error>,
+        /// What the HTTP client says.
+        reason: String,
     },
+    /// The bytes that should be sent did not come.
+    #[error("the bytes to be sent did not come")]
+    Body(#[source] std::io::Error),
     /// The registry stopped answering.
     #[error("{host} sent no {awaited} for {} s", .after.as_secs())]
     Silent {
@@ -292,7 +301,9 @@ impl Cause {
     pub fn class(&self) -> Class {
         match self {
             Self::Unreachable { .. }
+            | Self::Untrusted { .. }
             | Self::Torn { .. }
+            | Self::Body(_)
             | Self::Expired { .. }
             | Self::Unproven { .. }
             | Self::Failed { .. }
@@ -334,7 +345,7 @@ pub fn message(error: &dyn std::error::Error) -> String {
     let mut cause = error.source();
     while let Some(error) = cause {
         let next = error.to_string();
-        // The HTTP client repeats itself on its way down.
+        // Some errors repeat their cause.
         if !text.ends_with(&next) {
             text.push_str(": ");
             text.push_str(&next);

@@ -23,7 +23,7 @@ const CONTENT_DIGEST: &str = "docker-content-digest";
 
 impl Remote {
     /// Looks which manifest is there, without reading it: it costs no pull. `None` is a 404; see
-    /// [`prove_absent`](Self::prove_absent).
+    /// [`prove_absent`](Self::prove_absent). A size that the registry does not say is 0.
     ///
     /// # Errors
     ///
@@ -116,14 +116,16 @@ impl Place<'_> {
         if response.is_web_page() {
             return Err(Cause::WebPage { host: response.host() });
         }
-        let (Some(said), Some(size)) = (said(&response)?, response.content_length()) else {
-            // The digest, or the size, is then that of the bytes.
+        let Some(said) = said(&response)? else {
+            // The digest is then that of the bytes. What is held of the budget is given back before more is taken.
+            drop(response);
             return self.get_manifest(at).await.map(|manifest| Some(manifest.descriptor()));
         };
         let digest = match at {
             At::Tag(_) => said,
             At::Digest(asked) => agree(asked, said)?,
         };
+        let size = response.content_length().unwrap_or_default();
         Ok(Some(Descriptor { digest, size, media_type: content_type(&response) }))
     }
 

@@ -13,7 +13,7 @@ use super::{
     error::{Cause, Error, Found},
     manifest::Blob,
     remote::{Place, Remote},
-    transport::{Lane, Response},
+    transport::{Lane, Response, Transport},
     upload::SMALL,
 };
 use crate::{
@@ -80,6 +80,8 @@ struct Reader {
 
 struct Body {
     response: Response,
+    /// The mirror that it comes from.
+    mirror: Option<Transport>,
     /// What comes before our position: from a host that does not do ranges.
     skip: u64,
 }
@@ -108,15 +110,26 @@ impl Reader {
             Some(body) => body,
             None => self.open().await?,
         };
+        let chunk = self.take(&mut body).await;
+        match (&chunk, &body.mirror) {
+            // Whatever is wrong with a mirror, the next try is without it.
+            (Err(_), Some(mirror)) => mirror.endpoint().rest(mirror.timing().mirror_rest),
+            (Err(_), None) => {}
+            (Ok(_), _) => self.body = Some(body).filter(|_| !self.is_done),
+        }
+        chunk
+    }
+
+    async fn take(&mut self, body: &mut Body) -> Result<Option<Bytes>, Cause> {
         let Some(mut chunk) = body.response.chunk().await? else {
-            return Err(Cause::Torn { host: body.response.host(), source: None });
+            let reason = "it ended early".to_owned();
+            return Err(Cause::Torn { host: body.response.host(), reason });
         };
         if body.skip > 0 {
             let skipped = chunk.split_to(usize::try_from(body.skip).unwrap_or(usize::MAX).min(chunk.len()));
             body.skip -= skipped.len() as u64;
         }
         if chunk.is_empty() {
-            self.body = Some(body);
             return Ok(None);
         }
         let end = self.position + chunk.len() as u64;
@@ -126,20 +139,17 @@ impl Reader {
         if let Some(hasher) = &mut self.hasher {
             hasher.update(&chunk);
         }
-        if end < self.blob.size {
-            self.position = end;
-            self.body = Some(body);
-            return Ok(Some(chunk));
-        }
-        // The last bytes: are they right, and is this the end? Reading to it also frees the connection.
-        self.verify()?;
-        if let Ok(Some(more)) = body.response.chunk().await
-            && !more.is_empty()
-        {
-            return Err(self.too_long());
+        if end == self.blob.size {
+            // The last bytes: are they right, and is this the end? Reading to it also frees the connection.
+            self.verify()?;
+            if let Ok(Some(more)) = body.response.chunk().await
+                && !more.is_empty()
+            {
+                return Err(self.too_long());
+            }
+            self.is_done = true;
         }
         self.position = end;
-        self.is_done = true;
         Ok(Some(chunk))
     }
 
@@ -199,7 +209,7 @@ impl Reader {
             Some(length) if length != rest => {
                 Err(Cause::Length { expected: rest, found: Found::Exactly(length) })
             }
-            _ => Ok(Body { response, skip }),
+            _ => Ok(Body { response, mirror: place.is_mirror.then(|| place.transport.clone()), skip }),
         }
     }
 

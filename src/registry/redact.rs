@@ -17,6 +17,17 @@ pub(crate) fn url(url: &Url) -> String {
     text
 }
 
+/// The innermost reason of the HTTP client's error, which has no URL: what is around it says that a request failed.
+pub(crate) fn reason(error: &reqwest::Error) -> String {
+    let mut reason = String::from("the request failed");
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        reason = error.to_string();
+        cause = error.source();
+    }
+    reason
+}
+
 /// A URL's host, with its port where it is not the usual one.
 pub(crate) fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();

@@ -15,6 +15,9 @@ use super::{
 };
 use crate::reference::Repository;
 
+/// Accounts above which those are looked for that nobody uses.
+const MOST_LEDGERS: usize = 256;
+
 /// The registries: their settings, connections, budgets and tokens. One a process; a clone costs a counter.
 #[derive(Clone)]
 pub struct Registries(Arc<Inner>);
@@ -78,6 +81,10 @@ impl Registries {
             Arc::new(Endpoint::new(registry, &self.0.settings, Arc::clone(&self.0.clients)))
         });
         let mut ledgers = self.0.ledgers.lock().unwrap_or_else(PoisonError::into_inner);
+        if ledgers.len() >= MOST_LEDGERS {
+            // Passwords that change leave accounts behind that nobody uses any more.
+            ledgers.retain(|_, ledger| Arc::strong_count(ledger) > 1);
+        }
         let ledger = ledgers.entry(account.clone()).or_insert_with(|| {
             Arc::new(Ledger {
                 budget: Budget::new(settings),

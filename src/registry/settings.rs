@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde::Deserialize;
+use url::{Host, Url};
 
 use super::transport::Timing;
 use crate::{class::Class, reference::DOCKER_HUB};
@@ -172,6 +173,11 @@ impl Settings {
         self.hosts.values()
     }
 
+    /// Whether a registry speaks HTTP without TLS.
+    pub(super) fn is_plain(&self, registry: &str) -> bool {
+        self.host(registry).map_or_else(|| is_this_machine(registry), |host| host.plain_http)
+    }
+
     /// What is said about a registry, if anything.
     pub(super) fn host(&self, registry: &str) -> Option<&HostSettings> {
         self.hosts.get(&canonical(registry))
@@ -214,6 +220,17 @@ impl HostSettings {
             return Some("the name of `credentialHelper` is letters, digits, `-`, `_` and `.`");
         }
         None
+    }
+}
+
+/// Docker's rule: these speak plain HTTP unless somebody says otherwise.
+pub(super) fn is_this_machine(registry: &str) -> bool {
+    let Ok(url) = Url::parse(&format!("http://{registry}/")) else { return false };
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 

@@ -34,6 +34,14 @@ struct Tags {
     bytes: u64,
 }
 
+/// A page that was taken.
+struct Added {
+    /// Whether it has a tag that the others had not.
+    is_new: bool,
+    length: usize,
+    last: Option<String>,
+}
+
 impl Remote {
     /// All tags of the repository, sorted. What cannot be a tag is left out.
     ///
@@ -48,7 +56,7 @@ impl Remote {
     async fn try_tags(&self) -> Result<Vec<Tag>, Cause> {
         let home = self.home();
         let mut tags = Tags::default();
-        let mut request = first(home)?;
+        let mut request = page(home, None)?;
         let mut asked = BTreeSet::new();
         loop {
             asked.insert(request.url.clone());
@@ -60,21 +68,26 @@ impl Remote {
                 return Err(Cause::WebPage { host: response.host() });
             }
             let (host, next) = (response.host(), next(&response));
-            let is_new = tags.add(response).await?;
-            let Some(next) = next else { break };
-            if !is_new || asked.contains(&next.url) {
-                let detail = "its list of tags goes in circles, or never ends".to_owned();
-                return Err(Cause::Protocol { host, detail });
-            }
-            request = Request::to(Method::GET, next, home.scopes(&["pull"]));
+            let page = tags.add(response).await?;
+            request = match next {
+                Some(next) if page.is_new && !asked.contains(&next.url) => {
+                    Request::to(Method::GET, next, home.scopes(&["pull"]))
+                }
+                Some(_) => {
+                    let detail = "its list of tags goes in circles, or never ends".to_owned();
+                    return Err(Cause::Protocol { host, detail });
+                }
+                // A page that is exactly full, from a registry that sends no links, may not be the last.
+                None if page.is_new && page.length == PAGE => self::page(home, page.last.as_deref())?,
+                None => break,
+            };
         }
         Ok(tags.seen.iter().filter_map(|tag| tag.parse().ok()).collect())
     }
 }
 
 impl Tags {
-    /// Takes a page; gives whether it has a tag that the others had not.
-    async fn add(&mut self, response: Response) -> Result<bool, Cause> {
+    async fn add(&mut self, response: Response) -> Result<Added, Cause> {
         let host = response.host();
         let body = response.bytes("list of tags", LARGEST - self.bytes).await?;
         self.bytes += body.len() as u64;
@@ -83,14 +96,21 @@ impl Tags {
             detail: format!("its list of tags is damaged: {error}"),
         })?;
         let before = self.seen.len();
-        self.seen.extend(page.tags.unwrap_or_default().into_iter().flatten());
-        Ok(self.seen.len() > before)
+        let tags: Vec<String> = page.tags.unwrap_or_default().into_iter().flatten().collect();
+        let (length, last) = (tags.len(), tags.last().cloned());
+        self.seen.extend(tags);
+        Ok(Added { is_new: self.seen.len() > before, length, last })
     }
 }
 
-fn first(home: Place<'_>) -> Result<Request, Cause> {
+/// The request for the tags after `last`.
+fn page(home: Place<'_>, last: Option<&str>) -> Result<Request, Cause> {
     let mut request = home.request(Method::GET, "tags/list", &["pull"])?;
-    request.url.query_pairs_mut().append_pair("n", &PAGE.to_string());
+    request
+        .url
+        .query_pairs_mut()
+        .append_pair("n", &PAGE.to_string())
+        .extend_pairs(last.map(|last| ("last", last)));
     Ok(request)
 }
 

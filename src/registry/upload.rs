@@ -2,8 +2,8 @@
 
 use std::{fmt, io};
 
-use bytes::Bytes;
-use futures::Stream;
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use http::{
     HeaderValue, Method, StatusCode,
     header::{CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE},
@@ -100,14 +100,14 @@ impl Upload {
     where
         S: Stream<Item = Result<Bytes, io::Error>> + Send + 'static,
     {
-        let lane = if blob.size <= SMALL { Lane::Small } else { Lane::Write };
         let rest = blob.size.saturating_sub(offset);
+        let (lane, body) = Payload::of(rest, body).await?;
         if offset == 0 {
-            return self.close(blob, |request| request.lane(lane).stream(rest, body)).await;
+            return self.close(blob, |request| body.put_in(request.lane(lane))).await;
         }
         if rest > 0 {
             let range = format!("{offset}-{}", blob.size - 1);
-            let request = self.request(Method::PATCH).lane(lane).stream(rest, body);
+            let request = body.put_in(self.request(Method::PATCH).lane(lane));
             let request = request.text_header(CONTENT_RANGE, &range);
             let response = self.remote.home().transport.send(octets(request)).await.map_err(session)?;
             if !matches!(
@@ -165,6 +165,40 @@ impl Upload {
             self.location = location(response)?;
         }
         Ok(())
+    }
+}
+
+/// What is sent of a blob.
+enum Payload {
+    /// All of it, which can be sent again.
+    Whole(Bytes),
+    /// It comes as it is taken.
+    Stream(u64, BoxStream<'static, io::Result<Bytes>>),
+}
+
+impl Payload {
+    /// Little is read before anything is asked for: it can be sent again, and nothing of the budget is held while it is
+    /// read, perhaps from the same registry.
+    async fn of<S>(length: u64, body: S) -> Result<(Lane, Self), Cause>
+    where
+        S: Stream<Item = io::Result<Bytes>> + Send + 'static,
+    {
+        if length > SMALL {
+            return Ok((Lane::Write, Self::Stream(length, body.boxed())));
+        }
+        let append = |mut whole: BytesMut, chunk: Bytes| async move {
+            whole.extend_from_slice(&chunk);
+            Ok(whole)
+        };
+        let whole = body.try_fold(BytesMut::new(), append).await.map_err(Cause::Body)?;
+        Ok((Lane::Small, Self::Whole(whole.freeze())))
+    }
+
+    fn put_in(self, request: Request) -> Request {
+        match self {
+            Self::Whole(bytes) => request.bytes(bytes),
+            Self::Stream(length, stream) => request.stream(length, stream),
+        }
     }
 }
 

@@ -13,10 +13,13 @@ use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{Certificate, Client, ClientBuilder, Identity, redirect::Policy};
 use url::Url;
 
-use super::guard::{Reach, Resolver};
+use super::{
+    guard::{Reach, Resolver},
+    timing::Timing,
+};
 use crate::registry::{
     error::Cause,
-    settings::{HostSettings, Settings, SettingsError},
+    settings::{HostSettings, Settings, SettingsError, is_this_machine},
 };
 
 /// A window of HTTP/2, in bytes: what a stream may have on its way, and so what it may cost in memory.
@@ -25,6 +28,11 @@ const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
 /// Connections that are kept for the next request.
 const IDLE_CONNECTIONS: usize = 64;
+
+/// For how long: shorter than servers keep them, or a request would meet one that is being closed.
+const IDLE: Duration = Duration::from_secs(45);
+/// The name of the client for registries on this machine, which no registry has.
+const LOCAL: &str = ".";
 
 /// Which client.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -75,46 +83,55 @@ impl Clients {
             Key::Own(registry) => (registry, None),
             Key::Foreign { of, by } => (of, Some(*by)),
         };
-        // Registries without settings share their clients.
         let host = self.settings.host(registry);
-        let name = host.map_or("", HostSettings::host).to_owned();
-        let key = by.map_or_else(|| Key::Own(name.clone()), |by| Key::Foreign { of: name.clone(), by });
+        let is_local = by.is_none() && is_this_machine(registry);
+        // Registries without settings share their clients.
+        let name = match host {
+            Some(host) => host.host().to_owned(),
+            None if is_local => LOCAL.to_owned(),
+            None => String::new(),
+        };
+        let key = match by {
+            None => Key::Own(name),
+            Some(by) => Key::Foreign { of: name, by },
+        };
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = made.get(&key) {
             return Ok(client.clone());
         }
-        let client = build(host, by, &self.settings).map_err(SettingsError::Client)??;
+        let mut builder = builder(&self.settings.timing);
+        if is_local {
+            // No proxy can reach this machine as we do.
+            builder = builder.no_proxy();
+        }
+        if by.is_none() && self.settings.is_plain(registry) {
+            // The system's roots are not needed, and reading them takes longer than a request.
+            builder = builder.tls_certs_only([]);
+        }
+        if let Some(by) = by {
+            builder = builder.dns_resolver(Resolver::new(by));
+        }
+        if let Some(host) = host {
+            builder = tls(builder, host, by.is_some())?;
+        }
+        let client = builder.build().map_err(SettingsError::Client)?;
         made.insert(key, client.clone());
         Ok(client)
     }
 }
 
-fn build(
-    host: Option<&HostSettings>,
-    by: Option<Reach>,
-    settings: &Settings,
-) -> Result<Result<Client, SettingsError>, reqwest::Error> {
-    let mut builder = Client::builder()
+fn builder(timing: &Timing) -> ClientBuilder {
+    Client::builder()
         .user_agent(concat!("imagesync/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
-        .connect_timeout(settings.timing.connect)
+        .connect_timeout(timing.connect)
         .pool_max_idle_per_host(IDLE_CONNECTIONS)
-        .pool_idle_timeout(Duration::from_mins(1))
+        .pool_idle_timeout(IDLE)
         .tcp_nodelay(true)
         .http2_initial_stream_window_size(STREAM_WINDOW)
-        .http2_initial_connection_window_size(CONNECTION_WINDOW);
-    if let Some(by) = by {
-        builder = builder.dns_resolver(Resolver::new(by));
-    }
-    if let Some(host) = host {
-        builder = match tls(builder, host, by.is_some()) {
-            Ok(builder) => builder,
-            Err(error) => return Ok(Err(error)),
-        };
-    }
-    builder.build().map(Ok)
+        .http2_initial_connection_window_size(CONNECTION_WINDOW)
 }
 
 /// A registry's token server and storage mostly have certificates of the same authority. Our own certificate, and

@@ -44,9 +44,7 @@ enum Known {
 
 impl Endpoint {
     pub(crate) fn new(registry: &str, settings: &Settings, clients: Arc<Clients>) -> Self {
-        let is_plain =
-            settings.host(registry).map_or_else(|| is_this_machine(registry), |host| host.plain_http);
-        let scheme = if is_plain { "http" } else { "https" };
+        let scheme = if settings.is_plain(registry) { "http" } else { "https" };
         let host = if registry == DOCKER_HUB { DOCKER_HUB_API } else { registry };
         Self {
             registry: registry.to_owned(),
@@ -142,16 +140,5 @@ impl Endpoint {
     /// As a mirror: it failed, so others are asked for a while.
     pub(crate) fn rest(&self, time: Duration) {
         *self.rests.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + time);
-    }
-}
-
-/// Docker's rule: these speak plain HTTP unless somebody says otherwise.
-fn is_this_machine(registry: &str) -> bool {
-    let Ok(url) = Url::parse(&format!("http://{registry}/")) else { return false };
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }

@@ -92,6 +92,11 @@ impl Transport {
         self.ledger.budget.limited(self.registry(), &self.timing)
     }
 
+    /// Waits until one more request may be sent.
+    async fn pass(&self) -> Result<(), Cause> {
+        self.ledger.budget.pass(self.registry(), &self.timing).await
+    }
+
     fn registry(&self) -> &str {
         self.endpoint.registry()
     }

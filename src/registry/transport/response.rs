@@ -79,7 +79,7 @@ impl Response {
                 }
                 Ok(chunk)
             }
-            Ok(Err(error)) => Err(Cause::Torn { host: self.host(), source: Some(error.without_url()) }),
+            Ok(Err(error)) => Err(Cause::Torn { host: self.host(), reason: redact::reason(&error) }),
             Err(_) => Err(Cause::Silent { host: self.host(), awaited: "bytes", after: self.idle }),
         }
     }

@@ -33,7 +33,7 @@ fn jitter(bound: Duration) -> Duration {
 pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result<Response, Cause> {
     let mut bounds = bounds(&transport.timing, transport.tries);
     loop {
-        transport.ledger.budget.pass(transport.registry(), &transport.timing).await?;
+        transport.pass().await?;
         let error = match attempt(transport, request).await {
             Ok(response) => return Ok(response),
             Err(error) => error,
@@ -91,22 +91,10 @@ fn is_limit(answer: &Answer) -> bool {
 /// Whether the same request can have another answer soon.
 fn is_worth(error: &Cause) -> bool {
     match error {
-        Cause::Unreachable { source, .. } => !is_certificate(source),
         Cause::Failed { answer, .. } => answer.status != StatusCode::NOT_IMPLEMENTED,
-        Cause::RateLimited { .. } => true,
-        Cause::Protocol { .. } => false,
-        error => error.class().retry() == Retry::Transient,
+        // A certificate does not become valid by asking again.
+        Cause::Protocol { .. } | Cause::Untrusted { .. } => false,
+        Cause::Token { source, .. } => is_worth(source),
+        error => matches!(error.class().retry(), Retry::Transient | Retry::Deferred),
     }
-}
-
-/// A certificate does not become valid by asking again.
-fn is_certificate(error: &reqwest::Error) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if error.to_string().contains("invalid peer certificate") {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }

@@ -48,6 +48,9 @@ pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result
         transport.ledger.wallet.forget(token);
     }
     if !request.body.is_replayable() {
+        if shown.header.is_some() && shown.token.is_none() {
+            return Err(unauthorized(transport, response).await);
+        }
         return Err(Cause::Expired { registry: transport.registry().to_owned() });
     }
     let again = show(transport, &scopes).await?;
@@ -55,6 +58,7 @@ pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result
         return Err(unauthorized(transport, response).await);
     }
     response.finish().await;
+    transport.pass().await?;
     let response = guard::send(transport, request, again.header).await?;
     if response.status() == StatusCode::UNAUTHORIZED && !response.is_foreign {
         if let Some(token) = &again.token {

@@ -19,6 +19,10 @@ pub(crate) use self::{
 use super::{Request, Response, Transport, request::Sent, timing::REDIRECTS};
 use crate::registry::{error::Cause, redact};
 
+/// What the client's error says when TLS does not come about.
+const TLS: [&str; 4] =
+    ["invalid peer certificate", "corrupt message", "received fatal alert", "peer is incompatible"];
+
 /// An address that a registry named, and from where it did: what is named from the Internet must be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Named {
@@ -102,7 +106,7 @@ async fn execute(
     let patience = if sent.is_some() { transport.timing.commit } else { transport.timing.head };
     loop {
         match timeout(patience, &mut answer).await {
-            Ok(answer) => return answer.map_err(|error| unreachable(host, error)),
+            Ok(answer) => return answer.map_err(|error| unreachable(host, &error)),
             // As long as bytes are on their way, whoever sends them knows whether they move.
             Err(_) if sent.as_ref().is_some_and(|sent| !sent.is_all()) => {}
             Err(_) => return Err(Cause::Silent { host, awaited: "answer", after: patience }),
@@ -110,9 +114,14 @@ async fn execute(
     }
 }
 
-fn unreachable(host: String, error: reqwest::Error) -> Cause {
-    match resolve::refusal(&error) {
-        Some(why) => Cause::Unsafe { url: host, why },
-        None => Cause::Unreachable { host, source: error.without_url() },
+fn unreachable(host: String, error: &reqwest::Error) -> Cause {
+    if let Some(why) = resolve::refusal(error) {
+        return Cause::Unsafe { url: host, why };
     }
+    let reason = redact::reason(error);
+    // The client says it in words only: a certificate, or bytes that are no TLS at all.
+    if TLS.iter().any(|words| reason.contains(words)) {
+        return Cause::Untrusted { host, reason };
+    }
+    Cause::Unreachable { host, reason }
 }

@@ -18,11 +18,25 @@ pub(super) fn wait(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> O
     if is_refusal || remaining(headers) == Some(0) { reset(headers, now) } else { None }
 }
 
+/// How long a registry takes on average to allow one more request, if it says so: `100;w=21600`.
+pub(super) fn pace(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("ratelimit-limit")?.to_str().ok()?;
+    let (limit, parameters) = text.split_once(';')?;
+    let window = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("w="))?;
+    let limit: u32 = limit.trim().parse().ok()?;
+    let window: u32 = window.trim().parse().ok()?;
+    Duration::from_secs(window.into()).checked_div(limit)
+}
+
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     match text.parse() {
         Ok(seconds) => Some(delta(seconds, now)),
-        Err(_) => rfc2822::DateTimeParser::new().parse_timestamp(text).ok().map(|at| until(at, now)),
+        Err(_) => rfc2822::DateTimeParser::new()
+            .relaxed_weekday(true)
+            .parse_timestamp(text)
+            .ok()
+            .map(|at| until(at, now)),
     }
 }
 

@@ -63,7 +63,10 @@ impl Budget {
         let is_limit = status == StatusCode::TOO_MANY_REQUESTS;
         match headers::wait(status, headers, now) {
             Some(wait) => self.gate.close(wait),
-            None if is_limit => self.gate.close_unnamed(began, timing.unnamed_wait),
+            None if is_limit => {
+                let pace = headers::pace(headers).unwrap_or_default();
+                self.gate.close_unnamed(began, pace.max(timing.unnamed_wait));
+            }
             None if status.is_success() => self.gate.relax(began),
             None => {}
         }
