@@ -33,7 +33,7 @@ impl Desk {
 
     /// Writes the manifest anew.
     pub fn manifest(&self, spec: &str) {
-        let spec: String = spec.lines().map(|line| format!("  {line}\n")).collect();
+        let spec = spec.lines().fold(String::new(), |text, line| text + "  " + line + "\n");
         let text = format!(
             "apiVersion: imagesync.dev/v1alpha1\nkind: ImageSync\nmetadata:\n  name: test\n  namespace: team\nspec:\n{spec}"
         );

@@ -358,11 +358,11 @@ async fn an_interrupt_ends_the_run_and_leaves_no_tag_that_is_not_complete() {
     let pair = Pair::start().await;
     let held = Arc::new(tokio::sync::Semaphore::new(0));
     let reached = Arc::new(tokio::sync::Notify::new());
-    let (hold, notify) = (Arc::clone(&held), Arc::clone(&reached));
+    let (gate, notify) = (Arc::clone(&held), Arc::clone(&reached));
     let to = Proxy::with(&pair.target.host(), move |request| {
         if request.method == Method::PUT {
             notify.notify_one();
-            return Verdict::Hold(Arc::clone(&hold));
+            return Verdict::Hold(Arc::clone(&gate));
         }
         Verdict::Pass
     })

@@ -37,9 +37,9 @@ async fn crane_skopeo_oras_and_oci_client_read_what_was_written_and_find_it_vali
         let mut spec = "images:\n".to_owned();
         for (name, image) in &images {
             source.push(&format!("team/{name}"), "v1", image).await;
-            spec.push_str(&format!("- name: {name}\n  source: {}/team/{name}:v1\n", source.host()));
+            spec = spec + &format!("- name: {name}\n  source: {}/team/{name}:v1\n", source.host());
         }
-        spec.push_str(&format!("targets:\n- name: copy\n  repository: {}/mirror/{{name}}\n", target.host()));
+        spec = spec + &format!("targets:\n- name: copy\n  repository: {}/mirror/{{name}}\n", target.host());
         let desk = Desk::new(&spec);
         desk.synced().await;
 

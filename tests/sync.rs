@@ -65,10 +65,10 @@ async fn a_base_that_repositories_share_is_read_once_and_mounted() {
         let image = Image::of(crate::testbed::images::Format::Oci, "linux/amd64", layers);
         unique += 2_048 + 3_000;
         source.push(&format!("team/app{number}"), "v1", &image).await;
-        spec.push_str(&format!("- name: app{number}\n  source: {}/team/app{number}:v1\n", from.host()));
+        spec = spec + &format!("- name: app{number}\n  source: {}/team/app{number}:v1\n", from.host());
     }
     let to = Proxy::start(&target.host()).await;
-    spec.push_str(&format!("targets:\n- name: copy\n  repository: {}/mirror/{{path}}\n", to.host()));
+    spec = spec + &format!("targets:\n- name: copy\n  repository: {}/mirror/{{path}}\n", to.host());
 
     Desk::new(&spec).synced().await;
     assert!(from.down() < unique * 105 / 100, "{} bytes were read of {unique}", from.down());
