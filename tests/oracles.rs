@@ -1,6 +1,6 @@
 //! What was written is read back by other programs: crane, skopeo, oras, and the oci-client crate.
 
-use std::process::Output;
+use std::{fmt::Write as _, process::Output};
 
 use tokio::process::Command;
 
@@ -37,9 +37,9 @@ async fn crane_skopeo_oras_and_oci_client_read_what_was_written_and_find_it_vali
         let mut spec = "images:\n".to_owned();
         for (name, image) in &images {
             source.push(&format!("team/{name}"), "v1", image).await;
-            spec = spec + &format!("- name: {name}\n  source: {}/team/{name}:v1\n", source.host());
+            write!(spec, "- name: {name}\n  source: {}/team/{name}:v1\n", source.host()).unwrap();
         }
-        spec = spec + &format!("targets:\n- name: copy\n  repository: {}/mirror/{{name}}\n", target.host());
+        write!(spec, "targets:\n- name: copy\n  repository: {}/mirror/{{name}}\n", target.host()).unwrap();
         let desk = Desk::new(&spec);
         desk.synced().await;
 

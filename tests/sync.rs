@@ -1,5 +1,7 @@
 //! `imagesync sync` against real registries: what is copied, what is not, and with how many requests.
 
+use std::fmt::Write as _;
+
 use http::Method;
 
 use crate::{
@@ -65,10 +67,10 @@ async fn a_base_that_repositories_share_is_read_once_and_mounted() {
         let image = Image::of(crate::testbed::images::Format::Oci, "linux/amd64", layers);
         unique += 2_048 + 3_000;
         source.push(&format!("team/app{number}"), "v1", &image).await;
-        spec = spec + &format!("- name: app{number}\n  source: {}/team/app{number}:v1\n", from.host());
+        write!(spec, "- name: app{number}\n  source: {}/team/app{number}:v1\n", from.host()).unwrap();
     }
     let to = Proxy::start(&target.host()).await;
-    spec = spec + &format!("targets:\n- name: copy\n  repository: {}/mirror/{{path}}\n", to.host());
+    write!(spec, "targets:\n- name: copy\n  repository: {}/mirror/{{path}}\n", to.host()).unwrap();
 
     Desk::new(&spec).synced().await;
     assert!(from.down() < unique * 105 / 100, "{} bytes were read of {unique}", from.down());
