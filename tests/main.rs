@@ -17,3 +17,4 @@ mod oracles;
 mod selfcheck;
 mod sync;
 mod testbed;
+mod watch;
