@@ -160,22 +160,30 @@ pub(super) async fn plan(engine: &Engine, members: &[Member], now: Timestamp) ->
     join_all(plans).await
 }
 
-/// Carries out the plans of all members at the same time, and gives what was done, in their order.
+/// What a round did.
+pub(super) struct Done {
+    /// What was applied, in the members' order; nothing if the round was stopped before it began.
+    pub(super) applied: Vec<Applied>,
+    /// Why the records of what was done are not all on disk. What was published is recorded as intended, all the same.
+    pub(super) unrecorded: Option<records::Error>,
+}
+
+/// Carries out the plans of all members at the same time.
 pub(super) async fn apply(
     engine: &Engine,
     members: &[Member],
     plans: Vec<Plan>,
     stop: &CancellationToken,
-) -> anyhow::Result<Vec<Applied>> {
+) -> Done {
     let applied = members
         .iter()
         .zip(plans)
         .map(|(member, plan)| engine.apply(plan, &member.access, &member.journal, stop));
-    let applied = join_all(applied).await;
+    let mut done = Done { applied: join_all(applied).await, unrecorded: None };
     for member in members {
-        member.journal.flush().await?;
+        done.unrecorded = member.journal.flush().await.err().or(done.unrecorded);
     }
-    Ok(applied)
+    done
 }
 
 /// The status of a member after what was applied.

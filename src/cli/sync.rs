@@ -11,7 +11,7 @@ use super::{
     load::{self, Manifests},
     print,
     progress::progress,
-    run::{self, Member, Shared},
+    run::{self, Done, Member, Shared},
     show, watch,
 };
 use crate::{
@@ -42,9 +42,12 @@ pub(super) fn run(args: &SyncArgs, color: Color) -> anyhow::Result<Exit> {
             return watch::run(args, &shared, manifests, color, &stop).await;
         }
         let members = active(shared.members(&manifests)?);
-        let applied = round(&shared, &members, &stop).await?;
-        print(show::result(&members, &applied, args.run.output, color)?.as_bytes())?;
-        Ok(if stop.is_cancelled() { Exit::Interrupted } else { exit(&applied) })
+        let done = round(&shared, &members, &stop).await;
+        if !(stop.is_cancelled() && done.applied.is_empty()) {
+            print(show::result(&members, &done.applied, args.run.output, color)?.as_bytes())?;
+        }
+        done.unrecorded.map_or(Ok(()), Err)?;
+        Ok(if stop.is_cancelled() { Exit::Interrupted } else { exit(&done.applied) })
     })
 }
 
@@ -69,18 +72,13 @@ pub(super) fn active(members: Vec<Member>) -> Vec<Member> {
 }
 
 /// One round over all members.
-pub(super) async fn round(
-    shared: &Shared,
-    members: &[Member],
-    stop: &CancellationToken,
-) -> anyhow::Result<Vec<Applied>> {
+pub(super) async fn round(shared: &Shared, members: &[Member], stop: &CancellationToken) -> Done {
     let engine = shared.engine(progress());
-    let plans = tokio::select! {
-        plans = run::plan(&engine, members, Timestamp::now()) => plans,
+    tokio::select! {
+        plans = run::plan(&engine, members, Timestamp::now()) => run::apply(&engine, members, plans, stop).await,
         // Nothing was begun, so nothing has to be ended.
-        () = stop.cancelled() => return Ok(Vec::new()),
-    };
-    run::apply(&engine, members, plans, stop).await
+        () = stop.cancelled() => Done { applied: Vec::new(), unrecorded: None },
+    }
 }
 
 /// How a run ends that applied this.

@@ -9,7 +9,7 @@ use super::{
     Color, Exit, SyncArgs,
     load::{self, Manifests},
     print,
-    run::{self, Member, Shared},
+    run::{self, Done, Member, Shared},
     show, sync,
 };
 use crate::{
@@ -47,8 +47,11 @@ pub(super) async fn run(
             .collect();
         if !ready.is_empty() {
             let (mut round, rest) = split(members, &ready);
-            let applied = sync::round(shared, &round, stop).await?;
+            let Done { applied, unrecorded } = sync::round(shared, &round, stop).await;
             print(show::result(&round, &applied, args.run.output, color)?.as_bytes())?;
+            if let Some(error) = unrecorded {
+                tracing::error!("{}", crate::registry::message(&error));
+            }
             for (member, applied) in round.iter_mut().zip(&applied) {
                 plan_next(&mut due, member, applied);
             }
