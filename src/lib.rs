@@ -12,5 +12,6 @@ pub mod api;
 pub mod class;
 pub mod cli;
 pub mod digest;
+pub mod plan;
 pub mod records;
 pub mod reference;
