@@ -10,5 +10,6 @@
     reason = "a test says what failed by panicking"
 )]
 
+mod apiserver;
 mod selfcheck;
 mod testbed;
