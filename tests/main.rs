@@ -10,6 +10,7 @@
     reason = "a test says what failed by panicking"
 )]
 
+mod apiserver;
 mod command;
 mod faults;
 mod kill;

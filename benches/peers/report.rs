@@ -18,7 +18,7 @@ pub fn machine() -> String {
     let registry =
         Command::new(program("registry")).arg("--version").output().expect("the registry is installed");
     let registry = String::from_utf8_lossy(&registry.stdout).trim().to_owned();
-    let registry = registry.rsplit(' ').next().unwrap_or_default();
+    let registry = registry.rsplit([' ', '+']).nth(1).unwrap_or_default();
     format!(
         "{model}, {cores} cores, Linux {}; distribution {registry}",
         read("/proc/sys/kernel/osrelease").trim()

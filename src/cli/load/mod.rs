@@ -15,7 +15,7 @@ use self::node::Node;
 pub use self::{
     files::{Input, fingerprint},
     node::Place,
-    remark::{Refused, Remark},
+    remark::{Refused, Remark, Remarks},
     secret::Secret,
 };
 use crate::api::{ImageSync, check::FieldPath};
@@ -29,7 +29,7 @@ pub struct Manifests {
     /// The ImageSyncs, in the order in which they were read.
     pub syncs: Vec<Manifest>,
     /// What a person should know, and what stops nothing: what was not read, and which Secrets are not there.
-    pub notes: Vec<Remark>,
+    pub notes: Remarks,
     secrets: BTreeMap<(String, String), Secret>,
 }
 

@@ -46,6 +46,13 @@ fn a_file_that_is_too_large_or_not_there_is_refused() {
     assert!(path(dir.path()).unwrap_err().to_string().contains("no file in it ends in .yaml"));
 }
 
+#[test]
+fn of_very_many_faults_some_are_told_and_the_others_counted() {
+    let refused = text(b"a: 1\n---\n".repeat(5_000)).unwrap_err().to_string();
+    assert_eq!(refused.lines().count(), 1_001);
+    assert!(refused.ends_with("\nand 4000 more"));
+}
+
 /// Ways in which people, templates and transport break a manifest.
 #[derive(Debug, Clone)]
 pub(super) enum Harm {
@@ -131,7 +138,7 @@ proptest! {
         let manifest = broken(&fs::read_to_string(which.get(&all)).unwrap(), &harms);
         if let Err(refused) = text(&manifest) {
             let lines = manifest.lines().count().max(1) as u64;
-            for fault in refused.faults() {
+            for fault in refused.faults().iter() {
                 let printed = fault.to_string();
                 match fault.place {
                     Some(place) => prop_assert!((1..=lines + 1).contains(&place.line), "{printed}\n{manifest}"),
