@@ -10,5 +10,6 @@
     reason = "a test says what failed by panicking"
 )]
 
+mod reference;
 mod selfcheck;
 mod testbed;
