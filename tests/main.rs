@@ -10,6 +10,12 @@
     reason = "a test says what failed by panicking"
 )]
 
+mod command;
+mod faults;
+mod kill;
+mod oracles;
 mod reference;
 mod selfcheck;
+mod sync;
 mod testbed;
+mod watch;

@@ -10,10 +10,11 @@ use super::rules::{self, Each};
 #[serde(rename_all = "camelCase")]
 pub struct Defaults {
     /// The `select` of every image that has none and whose source names neither a tag nor a digest.
+    /// Default: the tag `latest`. Example: `{newest: 5}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub select: Option<Select>,
 
-    /// The `immutableTags` of every image that has none.
+    /// The `immutableTags` of every image that has none. Default: none. Example: `['\d+\.\d+\.\d+']`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16), inner(length(max = 256)))]
     #[schemars(transform = Each(rules::regex))]
@@ -39,12 +40,13 @@ pub struct Image {
     pub source: String,
 
     /// Which tags are mirrored, where `source` names neither a tag nor a digest. Default: `defaults.select`, and
-    /// where that is not given either, the tag `latest`.
+    /// where that is not given either, the tag `latest`. Example: `{semver: '>=16.0, <18', newest: 5}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub select: Option<Select>,
 
     /// Regexes of tags that never move at the source, each matched against the whole tag: once mirrored, such a
-    /// tag costs no request any more. Default: `defaults.immutableTags`. Example: `['\d+\.\d+\.\d+']`.
+    /// tag costs no request any more. Default: `defaults.immutableTags`.
+    /// Example: `['\d+\.\d+\.\d+']`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16), inner(length(max = 256)))]
     #[schemars(transform = Each(rules::regex))]
@@ -70,8 +72,8 @@ pub struct Select {
     pub names: Vec<String>,
 
     /// A range of versions: comparators (`=`, `>`, `>=`, `<`, `<=`, `~`, `^`, or a wildcard such as `16.*`) with
-    /// commas between them, all of which must hold. A pre-release (to semantic versions `16-alpine` is one) is in a
-    /// range only if the range names one. Example: `">=16.0, <18"`.
+    /// commas between them, all of which must hold, and `||` between alternatives. A pre-release (to semantic versions
+    /// `16-alpine` is one) is in a range only if the range names one, such as `>=16-0`. Example: `">=16.0, <18"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     #[x_kube(validation = rules::semver())]

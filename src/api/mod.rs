@@ -6,6 +6,7 @@
 )]
 #![allow(clippy::duplicated_attributes, reason = "kube's printer columns repeat the names of their fields")]
 
+pub mod check;
 mod images;
 mod interval;
 mod rules;
@@ -14,6 +15,8 @@ mod slice;
 mod status;
 mod sync;
 mod targets;
+#[cfg(test)]
+mod tests;
 
 pub use images::{Defaults, Image, Select};
 pub use interval::{Interval, IntervalError};

@@ -8,22 +8,23 @@
 use kube::core::{Rule, validate};
 use schemars::{Schema, transform::Transform};
 
-/// A registry's host, with a port where it has one.
+/// A registry's host, with a port where it has one. What has neither a dot nor a port is part of a path.
 const REGISTRY: &str = concat!(
-    r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*",
-    r"|\[[a-fA-F0-9:]+\])(?::[0-9]{1,5})?"
+    r"(?:[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+(?::[0-9]{1,5})?|[a-zA-Z0-9-]+:[0-9]{1,5}",
+    r"|(?i:localhost)|\[[a-fA-F0-9:.]+\](?::[0-9]{1,5})?)"
 );
 /// One part of a repository's path (distribution-spec, "Pulling manifests").
 const COMPONENT: &str = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*";
 const TAG: &str = r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}";
 const DIGEST: &str = r"(?:sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})";
 /// Tags under which registries without the referrers API keep an image's referrers, and cosign its signatures.
-const FALLBACK: &str = r"sha(256|512)-[a-f0-9]{64}";
+const FALLBACK: &str = r"sha(256|512)-[a-f0-9]{64,}";
 /// One entry of a list in a field of cron.
 const CRON: &str = r"(\*|([0-9]{1,2}|[a-zA-Z]{3})(-([0-9]{1,2}|[a-zA-Z]{3}))?)(/[0-9]{1,2})?";
+/// A comparator of a range of versions: a wildcard only at the end, and no suffix after one.
 const COMPARATOR: &str = concat!(
-    r" *(=|>=|>|<=|<|~|\^)? *([0-9]+|[*xX])(\.([0-9]+|[*xX])){0,2}",
-    r"(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)? *"
+    r"(?:=|>=|>|<=|<|~|\^)? *(?:(?:[0-9]{1,20}\.){0,2}[*xX]|[*xX](?:\.[*xX]){1,2}|[0-9]{1,20}\.[*xX]\.[*xX]",
+    r"|[0-9]{1,20}(?:\.[0-9]{1,20}){0,2}(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?:\+[0-9A-Za-z.-]+)?)"
 );
 
 /// Puts a rule on each item of a list, so that its errors name the item.
@@ -127,7 +128,7 @@ pub(super) fn source() -> Rule {
 
 pub(super) fn source_is_no_fallback() -> Rule {
     rule(
-        format!("!self.matches(r':{FALLBACK}[^/@]*(@.*)?$')"),
+        format!(r"!self.matches(r':{FALLBACK}(\.[^/@]*)?(@.*)?$')"),
         "tags of the form sha256-<hex> hold signatures, which are not mirrored by themselves: write the tag or digest \
          of the image that they belong to",
     )
@@ -176,15 +177,17 @@ pub(super) fn tag_name() -> Rule {
 /// For names that are selected and for those that are written.
 pub(super) fn no_fallback() -> Rule {
     rule(
-        format!("!self.matches(r'^{FALLBACK}')"),
+        format!(r"!self.matches(r'^{FALLBACK}(\..*)?$')"),
         "tags of the form sha256-<hex> are where registries keep signatures: write another tag",
     )
 }
 
 pub(super) fn semver() -> Rule {
+    let all = format!(" *{COMPARATOR}(?:(?: +| *, *){COMPARATOR})* *");
     rule(
-        whole(&format!("{COMPARATOR}(,{COMPARATOR})*")),
-        "not a range of versions: write comparators with commas between them, such as '>=16.0, <18' or '~1.4'",
+        whole(&format!("{all}(?:\\|\\|{all})*")),
+        "not a range of versions: write comparators with commas between them, and || between alternatives, such as \
+         '>=16.0, <18' or '~1.4 || 2.x'",
     )
 }
 
@@ -205,12 +208,12 @@ pub(super) fn repository() -> Rule {
     )
 }
 
-/// Or a source's name would decide which registry gets the credentials.
+/// Or a source's name would decide which registry gets the credentials, or a typing error would publish on Docker Hub.
 pub(super) fn repository_names_registry() -> Rule {
     rule(
-        r"!self.matches(r'^[^/]*\{')",
-        "the source cannot choose the target's registry: write the registry in front of the first /, such as \
-         registry.corp.example/{registry}/{path}",
+        r"self.matches(r'^(?:[^/{}]*[.:][^/{}]*|(?i:localhost))/')",
+        "no registry in front of the first /: write it out, such as registry.corp.example/{registry}/{path}, or \
+         docker.io for Docker Hub",
     )
 }
 

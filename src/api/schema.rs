@@ -15,19 +15,24 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
     let versions = crds.iter_mut().flat_map(|crd| &mut crd.spec.versions);
     for root in versions.filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut()) {
         root.title = None;
-        refuse_null(root);
+        refine(root);
         start_unobserved(root);
     }
     crds
 }
 
-/// A `null`, such as a template leaves behind, then means "not given": the API server drops it. Where a schema allows
-/// null it is kept, and a rule's `has()` is true of it.
-fn refuse_null(schema: &mut JSONSchemaProps) {
+fn refine(schema: &mut JSONSchemaProps) {
+    // A null, such as a template leaves behind, then means "not given": the API server drops it. Where a schema
+    // allows null it is kept, and a rule's `has()` is true of it.
     schema.nullable = None;
-    schema.properties.iter_mut().flat_map(|properties| properties.values_mut()).for_each(refuse_null);
+    // `kubectl explain` wraps the lines itself.
+    let paragraphs =
+        |text: String| text.split("\n\n").map(|p| p.replace('\n', " ")).collect::<Vec<_>>().join("\n\n");
+    schema.description = schema.description.take().map(paragraphs);
+
+    schema.properties.iter_mut().flat_map(|properties| properties.values_mut()).for_each(refine);
     if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
-        refuse_null(items);
+        refine(items);
     }
 }
 

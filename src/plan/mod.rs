@@ -26,6 +26,7 @@ mod range;
 mod render;
 mod resolve;
 mod rules;
+mod schedule;
 mod select;
 mod spec_collision;
 mod target;
@@ -40,6 +41,7 @@ pub use self::{
     ownership::{Claimant, Ownership},
     questions::Questions,
     render::{Detail, Summary},
+    schedule::{Ended, Schedule},
     select::{Selection, select},
     wanted::Wanted,
 };
