@@ -15,6 +15,7 @@ mod command;
 mod faults;
 mod kill;
 mod oracles;
+mod reference;
 mod selfcheck;
 mod sync;
 mod testbed;
