@@ -7,7 +7,7 @@ mod tests;
 
 use http::{
     HeaderValue, Method, StatusCode,
-    header::{AUTHORIZATION, LOCATION},
+    header::{AUTHORIZATION, CONTENT_LENGTH, LOCATION},
 };
 use tokio::time::timeout;
 use url::Url;
@@ -66,6 +66,10 @@ pub(super) async fn send(
             hop.headers_mut().insert(AUTHORIZATION, authorization.clone());
         }
         let (body, sent) = request.body.take();
+        if method != Method::GET && method != Method::HEAD && body.as_bytes().is_some_and(<[u8]>::is_empty) {
+            // The client leaves it out, and some servers then answer 411.
+            hop.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         *hop.body_mut() = Some(body);
         transport.ledger.traffic.request();
         let response = execute(transport, &client, hop, sent).await?;
