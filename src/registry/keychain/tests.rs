@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 use super::{Credential, Keychain, config};
 use crate::class::Class;
 
-fn secret(auths: serde_json::Value) -> Keychain {
+fn secret(auths: &serde_json::Value) -> Keychain {
     Keychain::from_secret(serde_json::json!({ "auths": auths }).to_string().as_bytes()).unwrap()
 }
 
@@ -24,7 +24,7 @@ fn auth(username: &str) -> serde_json::Value {
 
 #[test]
 fn a_password_may_have_colons() {
-    let keychain = secret(serde_json::json!({"registry.example": auth("me")}));
+    let keychain = secret(&serde_json::json!({"registry.example": auth("me")}));
     let Credential::Password { password, .. } = keychain.find(&"registry.example/a".parse().unwrap()) else {
         panic!("no password")
     };
@@ -38,12 +38,12 @@ fn a_password_may_have_colons() {
 #[case("https://registry-1.docker.io/v2/")]
 #[case("registry.hub.docker.com")]
 fn docker_hub_has_many_names(#[case] key: &str) {
-    assert_eq!(user(&secret(serde_json::json!({key: auth("hub")})), "alpine"), "hub");
+    assert_eq!(user(&secret(&serde_json::json!({key: auth("hub")})), "alpine"), "hub");
 }
 
 #[test]
 fn the_longest_path_of_whole_segments_counts() {
-    let keychain = secret(serde_json::json!({
+    let keychain = secret(&serde_json::json!({
         "registry.example": auth("all"),
         "registry.example/team": auth("team"),
         "https://registry.example/team/app/": auth("app"),
@@ -66,7 +66,7 @@ fn the_longest_path_of_whole_segments_counts() {
 
 #[test]
 fn a_star_stands_for_a_part_of_one_label() {
-    let keychain = secret(serde_json::json!({"*.dkr.ecr.eu-*-1.example.com": auth("ecr")}));
+    let keychain = secret(&serde_json::json!({"*.dkr.ecr.eu-*-1.example.com": auth("ecr")}));
     assert_eq!(user(&keychain, "123.dkr.ecr.eu-west-1.example.com/a"), "ecr");
     assert_eq!(user(&keychain, "a.b.dkr.ecr.eu-west-1.example.com/a"), "anonymous");
     assert_eq!(user(&keychain, "123.dkr.ecr.us-west-1.example.com/a"), "anonymous");
@@ -74,9 +74,9 @@ fn a_star_stands_for_a_part_of_one_label() {
 
 #[test]
 fn in_a_merge_the_first_counts_where_both_know_a_path() {
-    let first = secret(serde_json::json!({"registry.example": auth("first")}));
+    let first = secret(&serde_json::json!({"registry.example": auth("first")}));
     let second =
-        secret(serde_json::json!({"registry.example": auth("second"), "other.example": auth("other")}));
+        secret(&serde_json::json!({"registry.example": auth("second"), "other.example": auth("other")}));
     let both = first.merge(&second);
     assert_eq!(user(&both, "registry.example/a"), "first");
     assert_eq!(user(&both, "other.example/a"), "other");
@@ -84,7 +84,7 @@ fn in_a_merge_the_first_counts_where_both_know_a_path() {
 
 #[test]
 fn identity_tokens_come_in_two_spellings() {
-    let keychain = secret(serde_json::json!({
+    let keychain = secret(&serde_json::json!({
         "a.example": {"auth": STANDARD.encode("0000:x"), "identitytoken": "it"},
         "b.example": {"username": "<token>", "password": "it"},
     }));

@@ -232,9 +232,10 @@ async fn a_mounts_token_allows_to_write_here_and_to_read_there() {
 
 #[tokio::test]
 async fn a_token_that_is_good_and_not_enough_is_not_fetched_again() {
-    let fake = Fake::start_at(|url, asked, _| match asked.path.as_str() {
-        "/token" => token("t"),
-        _ => {
+    let fake = Fake::start_at(|url, asked, _| {
+        if asked.path == "/token" {
+            token("t")
+        } else {
             let challenge = format!(
                 r#"Bearer realm="{url}/token",service="s",scope="repository:app:push,pull",error="insufficient_scope""#
             );

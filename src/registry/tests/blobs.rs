@@ -155,7 +155,7 @@ async fn a_length_other_than_promised_is_refused_before_a_byte_is_taken() {
 #[tokio::test]
 async fn an_endless_body_is_cut_off_at_its_length() {
     let fake = Fake::start(|_, _| reply(200).body(vec![7; 1000]).endless()).await;
-    let promised = blob(&[7; 150_000]);
+    let promised = blob(&vec![7; 150_000]);
     assert_eq!(class(read(&open(&fake), &promised, 0).await), Class::DigestMismatch);
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt::{self, Write as _},
     net::SocketAddr,
     sync::{Arc, Mutex},
 };
@@ -53,6 +54,7 @@ enum Then {
     Silence,
     Endless,
     NoAnswer,
+    Mute,
 }
 
 pub(crate) fn reply(status: u16) -> Reply {
@@ -66,7 +68,7 @@ pub(crate) fn refuse(status: u16, code: &str) -> Reply {
 }
 
 impl Reply {
-    pub(crate) fn header(mut self, name: &str, value: impl ToString) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: impl fmt::Display) -> Self {
         self.headers.push((name.to_owned(), value.to_string()));
         self
     }
@@ -104,6 +106,11 @@ impl Reply {
 /// Closes the connection instead of an answer.
 pub(crate) fn hang_up() -> Reply {
     Reply { then: Then::NoAnswer, ..reply(200) }
+}
+
+/// Says nothing, and leaves the connection open.
+pub(crate) fn mute() -> Reply {
+    Reply { then: Then::Mute, ..reply(200) }
 }
 
 /// The running registry; it ends with the test's runtime.
@@ -166,20 +173,19 @@ async fn converse(
             log.len() - 1
         };
         let reply = answer(&asked, before);
-        if reply.then == Then::NoAnswer {
-            return None;
+        match reply.then {
+            Then::NoAnswer => return None,
+            Then::Mute => std::future::pending().await,
+            _ => {}
         }
         let mut head = format!("HTTP/1.1 {} It\r\n", reply.status);
         for (name, value) in &reply.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            write!(head, "{name}: {value}\r\n").unwrap();
         }
         if reply.then == Then::Endless {
             head.push_str("connection: close\r\n");
         } else if reply.status != 204 {
-            head.push_str(&format!(
-                "content-length: {}\r\n",
-                reply.length.unwrap_or(reply.body.len() as u64)
-            ));
+            write!(head, "content-length: {}\r\n", reply.length.unwrap_or(reply.body.len() as u64)).unwrap();
         }
         head.push_str("\r\n");
         stream.write_all(head.as_bytes()).await.ok()?;
@@ -193,7 +199,7 @@ async fn converse(
             Then::Endless => loop {
                 stream.write_all(&reply.body).await.ok()?;
             },
-            Then::Stay | Then::NoAnswer => {}
+            Then::Stay | Then::NoAnswer | Then::Mute => {}
         }
     }
 }

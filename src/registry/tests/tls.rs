@@ -68,7 +68,7 @@ async fn serve(wants_client: bool) -> Served {
             tokio::spawn(async move {
                 let mut stream = acceptor.accept(stream).await.ok()?;
                 let mut request = [0; 4096];
-                stream.read(&mut request).await.ok()?;
+                let _ = stream.read(&mut request).await.ok()?;
                 let body = r#"{"tags":["1"]}"#;
                 let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
                 stream.write_all(format!("{head}{body}").as_bytes()).await.ok()?;

@@ -1,11 +1,11 @@
 use std::io;
 
 use bytes::Bytes;
-use futures::stream;
+use futures::{StreamExt as _, stream};
 
 use super::{
     blob, class,
-    fake::{Asked, Fake, refuse, reply},
+    fake::{Asked, Fake, mute, refuse, reply},
     open,
 };
 use crate::class::Class;
@@ -132,10 +132,17 @@ async fn a_small_blob_is_sent_again_when_the_registry_fails() {
 #[tokio::test]
 async fn a_source_that_fails_is_not_the_registrys_fault() {
     let fake = Fake::start(|_, _| reply(202).header("location", "/up")).await;
-    let mut upload = open(&fake).start_upload().await.unwrap();
-    let body = stream::iter([Err(io::Error::other("the source tore"))]);
-    let error = upload.put(&blob(b"little"), 0, body).await.unwrap_err();
-    assert!(crate::registry::message(&error).contains("the source tore"));
+    for size in [10, LARGE] {
+        let content = vec![1; size];
+        let mut upload = open(&fake).start_upload().await.unwrap();
+        let body =
+            chunks(&content[..size / 2]).chain(stream::iter([Err(io::Error::other("the source tore"))]));
+        let error = upload.put(&blob(&content), 0, body).await.unwrap_err();
+        assert_eq!(error.class(), Class::Unavailable);
+        assert!(
+            crate::registry::message(&error).ends_with("the bytes to be sent did not come: the source tore")
+        );
+    }
 }
 
 #[tokio::test]
@@ -153,4 +160,16 @@ async fn an_upload_is_cancelled_with_delete_and_a_registry_that_cannot_is_forgiv
     .await;
     open(&fake).start_upload().await.unwrap().cancel().await;
     assert_eq!(fake.lines()[1], "DELETE /up");
+}
+
+#[tokio::test]
+async fn a_registry_that_takes_all_and_says_nothing_is_a_timeout() {
+    let fake = Fake::start(|asked, _| match asked.method.as_str() {
+        "POST" => reply(202).header("location", "/up"),
+        _ => mute(),
+    })
+    .await;
+    let content = vec![1; LARGE];
+    let mut upload = open(&fake).start_upload().await.unwrap();
+    assert_eq!(class(upload.put(&blob(&content), 0, chunks(&content)).await), Class::Timeout);
 }

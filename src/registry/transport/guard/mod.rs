@@ -110,7 +110,11 @@ async fn execute(
     let patience = if sent.is_some() { transport.timing.commit } else { transport.timing.head };
     loop {
         match timeout(patience, &mut answer).await {
-            Ok(answer) => return answer.map_err(|error| unreachable(host, &error)),
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => {
+                let source = sent.as_ref().and_then(Sent::error);
+                return Err(source.map_or_else(|| unreachable(host, &error), Cause::Body));
+            }
             // As long as bytes are on their way, whoever sends them knows whether they move.
             Err(_) if sent.as_ref().is_some_and(|sent| !sent.is_all()) => {}
             Err(_) => return Err(Cause::Silent { host, awaited: "answer", after: patience }),
