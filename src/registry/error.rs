@@ -336,9 +336,9 @@ impl Cause {
 
 /// An error with all its causes in one line, as people read it.
 #[must_use]
-pub fn message(error: &Error) -> String {
+pub fn message(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
+    let mut cause = error.source();
     while let Some(error) = cause {
         let next = error.to_string();
         // Some errors repeat their cause.

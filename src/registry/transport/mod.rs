@@ -71,7 +71,8 @@ impl Transport {
     ///
     /// No answer; and of the answers: 401, 408, 429, 5xx, and those of hosts that the registry sent us to.
     pub(crate) async fn send(&self, request: Request) -> Result<Response, Cause> {
-        trace::send(self, request).await
+        // On the heap: what a request holds on its way is large, and many futures hold a request.
+        Box::pin(trace::send(self, request)).await
     }
 
     pub(crate) fn endpoint(&self) -> &Endpoint {

@@ -1,0 +1,74 @@
+# ImageSync: what a person and CI do with this clone. `make help` lists it.
+#
+# On a bare Debian machine `make test` needs cargo (rustup) and go; everything else it installs.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help build tools fmt fmt-check lint deny doc unit test soak bench demo crds clean requirements
+
+cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/imagesync-testbed
+install := tests/testbed/install.sh
+say = @echo "== $(1)"
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: requirements ## the release binary, target/release/imagesync
+	cargo build --locked --release
+
+test: requirements tools fmt-check lint deny doc unit ## everything that CI checks; installs what it needs
+
+unit: requirements ## the tests and the documentation's examples alone
+	$(call say,tests)
+	cargo test --locked --no-fail-fast
+
+fmt: ## write the code in the one format
+	cargo fmt
+
+fmt-check: requirements
+	$(call say,format)
+	cargo fmt --check
+
+lint: requirements ## clippy on all that compiles; a warning is an error
+	$(call say,clippy)
+	cargo clippy --locked --all-targets -- -D warnings
+
+deny: requirements ## licences, banned crates, sources; advisories where their database can be reached
+	@$(install) deny
+	$(call say,dependencies)
+	$(cache)/bin/cargo-deny --locked --log-level error check --allow duplicate licenses bans sources
+	@if timeout 60 $(cache)/bin/cargo-deny --log-level off fetch db >/dev/null 2>&1; \
+	then $(cache)/bin/cargo-deny --locked check --disable-fetch advisories; \
+	else echo "advisories: their database cannot be reached from here, so they are not checked"; fi
+
+doc: requirements ## the documentation; a broken link is an error
+	$(call say,documentation)
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+tools: ## the registries and tools that tests and benchmarks run, in a cache outside this clone
+	@$(install) debian registries cluster
+
+soak: requirements tools ## a long run under load and failures: DURATION=10m
+	$(call say,soak)
+	IMAGESYNC_SOAK=$(or $(DURATION),10m) cargo test --locked --release --test it -- --ignored --nocapture soak
+
+bench: requirements ## side by side with regsync, crane and skopeo: BENCH=cold (default: all), RUNS=5
+	@$(install) debian registries
+	$(call say,benchmarks)
+	cargo bench --locked --bench peers -- $(BENCH) $(if $(RUNS),--runs $(RUNS))
+
+demo: ## two registries on this machine, and images kept in sync between them
+	@demo/run.sh
+
+crds: requirements ## write crds/ from the types in src/api
+	cargo run --locked --quiet -- crds > crds/imagesync.dev.yaml
+
+clean: ## remove what was built here; the cache outside stays
+	cargo clean
+
+requirements:
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust with rustup (rustup.rs); rust-toolchain.toml names the version" >&2; exit 1; }
+	@cargo fmt --version >/dev/null 2>&1 || { echo "rustfmt is missing: rustup component add rustfmt" >&2; exit 1; }
+	@cargo clippy --version >/dev/null 2>&1 || { echo "clippy is missing: rustup component add clippy" >&2; exit 1; }

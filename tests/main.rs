@@ -1,0 +1,20 @@
+//! The integration tests: one binary, one module an area, all against real servers on loopback.
+//!
+//! `tests/testbed` starts the servers and makes the images; `make tools` installs the programs it needs.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what failed by panicking"
+)]
+
+mod command;
+mod faults;
+mod kill;
+mod oracles;
+mod selfcheck;
+mod sync;
+mod testbed;
+mod watch;

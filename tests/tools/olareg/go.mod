@@ -1,0 +1,15 @@
+// Pins olareg, a registry with the referrers API: `go install` refuses it, for the replaced modules of its own go.mod.
+module imagesync.dev/tests/tools/olareg
+
+go 1.26
+
+require github.com/olareg/olareg v0.1.2 // indirect
+
+require (
+	github.com/inconshreveable/mousetrap v1.1.0 // indirect
+	github.com/opencontainers/go-digest v1.0.0 // indirect
+	github.com/spf13/cobra v1.8.1 // indirect
+	github.com/spf13/pflag v1.0.6 // indirect
+)
+
+tool github.com/olareg/olareg/cmd/olareg
