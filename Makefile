@@ -54,10 +54,10 @@ soak: requirements tools ## a long run under load and failures: DURATION=10m
 	$(call say,soak)
 	IMAGESYNC_SOAK=$(or $(DURATION),10m) cargo test --locked --release --test it -- --ignored --nocapture soak
 
-bench: requirements ## side by side with regsync, crane and skopeo: BENCH=cold (default: all), RUNS=5
+bench: requirements ## beside regsync, crane and skopeo: BENCH=cold (default: all), RUNS=5, WRITE=docs/benchmarks.md
 	@$(install) debian registries
 	$(call say,benchmarks)
-	cargo bench --locked --bench peers -- $(BENCH) $(if $(RUNS),--runs $(RUNS))
+	cargo bench --locked --bench peers -- $(BENCH) $(if $(RUNS),--runs $(RUNS)) $(if $(WRITE),--write $(abspath $(WRITE)))
 
 demo: ## two registries on this machine, and images kept in sync between them
 	@demo/run.sh
