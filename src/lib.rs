@@ -1,14 +1,22 @@
 //! ImageSync: container images where a manifest says they must be.
 //!
-//! The modules, in the order in which data flows; each may use those below it and none above:
+//! The modules, from the binary down; each may use those below it and none above:
 //!
+//! - [`cli`]: the command line
+//! - [`engine`]: looks at registries for a plan, and carries it out
+//! - [`plan`]: decides what is to be done, and why, out of values alone
+//! - [`records`]: what was selected and written, as it is remembered
+//! - [`registry`]: the distribution protocol
+//! - [`api`]: the kinds that people and the system write, and their rules
 //! - [`reference`] and [`digest`]: the names of images and of bytes
 //! - [`class`]: the classes of errors
-//! - [`api`]: the kinds that people and the system write, and their rules
-//! - [`records`]: what was selected and written, as it is remembered
 
 pub mod api;
 pub mod class;
+pub mod cli;
 pub mod digest;
+pub mod engine;
+pub mod plan;
 pub mod records;
 pub mod reference;
+pub mod registry;

@@ -10,5 +10,10 @@
     reason = "a test says what failed by panicking"
 )]
 
+mod command;
+mod faults;
+mod kill;
+mod oracles;
 mod selfcheck;
+mod sync;
 mod testbed;

@@ -3,44 +3,53 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
+use super::rules::{self, Each};
+
 /// What holds for images that do not say it themselves.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Defaults {
     /// The `select` of every image that has none and whose source names neither a tag nor a digest.
+    /// Default: the tag `latest`. Example: `{newest: 5}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub select: Option<Select>,
 
-    /// The `immutableTags` of every image that has none.
+    /// The `immutableTags` of every image that has none. Default: none. Example: `['\d+\.\d+\.\d+']`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16), inner(length(max = 256)))]
+    #[schemars(transform = Each(rules::regex))]
     pub immutable_tags: Option<Vec<String>>,
 }
 
 /// One image: where it is read, and which of its tags.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::select_or_tag())]
 pub struct Image {
     /// The image's name in this ImageSync: lower-case letters, digits and `-`. It is the word `{name}` in templates,
-    /// and what targets call the image by. Example: postgres.
+    /// and what targets call the image by. Example: `postgres`.
     #[schemars(length(max = 63))]
+    #[x_kube(validation = rules::name())]
     pub name: String,
 
     /// Where the image is read: `[registry/]path[:tag][@digest]`. Without a registry it is Docker Hub; with neither
     /// tag, digest nor `select` it is the tag `latest`. A digest pins: what is read never changes.
-    /// Example: registry.example/team/app:1.4.
+    /// Example: `registry.example/team/app:1.4`.
     #[schemars(length(max = 640))]
+    #[x_kube(validation = rules::source(), validation = rules::source_is_no_fallback())]
     pub source: String,
 
     /// Which tags are mirrored, where `source` names neither a tag nor a digest. Default: `defaults.select`, and
-    /// where that is not given either, the tag `latest`.
+    /// where that is not given either, the tag `latest`. Example: `{semver: '>=16.0, <18', newest: 5}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub select: Option<Select>,
 
     /// Regexes of tags that never move at the source, each matched against the whole tag: once mirrored, such a
-    /// tag costs no request any more. Default: `defaults.immutableTags`. Example: '\d+\.\d+\.\d+'.
+    /// tag costs no request any more. Default: `defaults.immutableTags`.
+    /// Example: `['\d+\.\d+\.\d+']`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16), inner(length(max = 256)))]
+    #[schemars(transform = Each(rules::regex))]
     pub immutable_tags: Option<Vec<String>>,
 }
 
@@ -52,40 +61,46 @@ pub struct Image {
 /// missing parts are 0. Tags of the form sha256-<hex>, which hold signatures, are never selected.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::select_something(), validation = rules::extract_for_versions())]
 pub struct Select {
     /// Tags that are mirrored whatever the filters say. One that is not at the source is a failure.
-    /// Example: ["16", "17"].
+    /// Example: `["16", "17"]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 128), inner(length(max = 128)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
+    #[schemars(transform = Each(rules::tag_name), transform = Each(rules::no_fallback))]
     pub names: Vec<String>,
 
     /// A range of versions: comparators (`=`, `>`, `>=`, `<`, `<=`, `~`, `^`, or a wildcard such as `16.*`) with
-    /// commas between them, all of which must hold. A pre-release (to semantic versions `16-alpine` is one) is in a
-    /// range only if the range names one. Example: ">=16.0, <18".
+    /// commas between them, all of which must hold, and `||` between alternatives. A pre-release (to semantic versions
+    /// `16-alpine` is one) is in a range only if the range names one, such as `>=16-0`. Example: `">=16.0, <18"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::semver())]
     pub semver: Option<String>,
 
-    /// Regexes, one of which must match the whole tag. Example: ['\d+\.\d+'].
+    /// Regexes, one of which must match the whole tag. Example: `['\d+\.\d+']`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(max = 256)))]
+    #[schemars(transform = Each(rules::regex))]
     pub patterns: Vec<String>,
 
-    /// Regexes, none of which may match the whole tag. Example: ['.*-(rc|beta).*'].
+    /// Regexes, none of which may match the whole tag. Example: `['.*-(rc|beta).*']`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(max = 256)))]
+    #[schemars(transform = Each(rules::regex))]
     pub exclude: Vec<String>,
 
     /// A regex with a group named `version`, which says where in the tag `semver` and `newest` find the version.
     /// Tags that it does not match as a whole are left out. Default: the whole tag is the version.
-    /// Example: '(?P<version>.+)-bookworm'.
+    /// Example: `'(?P<version>.+)-bookworm'`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::regex(), validation = rules::extract_has_version())]
     pub extract: Option<String>,
 
     /// Of the tags that pass all other filters, only this many, those with the highest versions. Tags that are not
-    /// versions are left out. Example: 5.
+    /// versions are left out. Example: `5`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub newest: Option<i32>,

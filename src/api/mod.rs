@@ -4,14 +4,19 @@
     unreachable_pub,
     reason = "kube's KubeSchema copies each struct, its `pub` included, into a function"
 )]
+#![allow(clippy::duplicated_attributes, reason = "kube's printer columns repeat the names of their fields")]
 
+pub mod check;
 mod images;
 mod interval;
+mod rules;
 mod schema;
 mod slice;
 mod status;
 mod sync;
 mod targets;
+#[cfg(test)]
+mod tests;
 
 pub use images::{Defaults, Image, Select};
 pub use interval::{Interval, IntervalError};

@@ -15,7 +15,7 @@ use crate::{class::Class, digest::Digest};
     version = "v1alpha1",
     kind = "ImageSyncSlice",
     namespaced,
-    category = "imagesync",
+    category = "imagesync-all",
     no_spec,
     doc = "Some of the records of one ImageSync, as an EndpointSlice has some of the endpoints of one Service. Written \
            and read by the system: what was mirrored, and by whom, is answered from it.",

@@ -4,7 +4,10 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::SecretRef;
+use super::{
+    SecretRef,
+    rules::{self, Each},
+};
 
 /// Where images are kept: a repository for each of them, and the tags they get there.
 ///
@@ -13,18 +16,21 @@ use super::SecretRef;
 /// `{shortDigest}` (the digest's first 12 hex digits).
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::alias_is_no_tag())]
 pub struct Target {
-    /// The target's name in this ImageSync: lower-case letters, digits and `-`. Example: corp.
+    /// The target's name in this ImageSync: lower-case letters, digits and `-`. Example: `corp`.
     #[schemars(length(max = 63))]
+    #[x_kube(validation = rules::name())]
     pub name: String,
 
     /// The repository that an image is written to, without a tag. The words in braces, all but `{tag}` and
     /// `{shortDigest}`, are replaced; the registry in front of the first `/` is written out.
-    /// Example: registry.corp.example/mirror/{registry}/{path}.
+    /// Example: `registry.corp.example/mirror/{registry}/{path}`.
     #[schemars(length(max = 512))]
+    #[x_kube(validation = rules::repository(), validation = rules::repository_names_registry())]
     pub repository: String,
 
-    /// The names of those images that are kept here. Default: all images. Example: [alpine, postgres].
+    /// The names of those images that are kept here. Default: all images. Example: `[alpine, postgres]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 64), inner(length(max = 63)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
@@ -32,30 +38,32 @@ pub struct Target {
 
     /// The tags that each artifact gets; several give it several names. The words in braces, all but `{path}`, are
     /// replaced. An artifact pinned by digest alone has no `{tag}`: it is written by digest, and under those of
-    /// these tags that do not use the word. Default: ["{tag}"].
+    /// these tags that do not use the word. Default: `["{tag}"]`. Example: `["{tag}", "mirror-{tag}"]`.
     #[serde(default = "Target::default_tags")]
     #[schemars(length(min = 1, max = 8), inner(length(max = 256)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
+    #[schemars(transform = Each(rules::tag_template), transform = Each(rules::no_fallback))]
     pub tags: Vec<String>,
 
-    /// More tags, which move with the versions. Default: none.
+    /// More tags, which move with the versions. Default: none. Example: `[{tag: stable, of: Newest}]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["tag".into()]))]
     pub aliases: Vec<Alias>,
 
-    /// The Secret of type kubernetes.io/dockerconfigjson in this namespace, whose credentials are used to write.
-    /// Default: none; writing is tried anonymously.
+    /// The Secret of type `kubernetes.io/dockerconfigjson` in this namespace, whose credentials are used to write.
+    /// Default: none; writing is tried anonymously. Example: `{name: corp}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub push_secret: Option<SecretRef>,
 
-    /// What happens to a tag that is there with another digest. Always: it is moved to the source's digest. Never: it
-    /// is left as it is, and the artifact is in conflict. Default: Always.
+    /// What happens to a tag that is there with another digest. `Always`: it is moved to the source's digest. `Never`: it
+    /// is left as it is, and the artifact is in conflict. Default: `Always`.
+    /// Example: `Never`.
     #[serde(default)]
     pub overwrite: Overwrite,
 
-    /// Whether a tag that is found there with the source's digest counts as written by this ImageSync, so that it
-    /// may be pruned with the others. Default: false.
+    /// Whether a tag that is found there with the source's digest is recorded as written by this ImageSync, instead of
+    /// as found. Default: `false`. Example: `true`.
     #[serde(default)]
     pub adopt: bool,
 }
@@ -85,11 +93,12 @@ impl Default for Target {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Alias {
-    /// The tag. The words `{registry}`, `{flatPath}` and `{name}` are replaced. Example: stable.
+    /// The tag. The words `{registry}`, `{flatPath}` and `{name}` are replaced. Example: `stable`.
     #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::alias_tag(), validation = rules::no_fallback())]
     pub tag: String,
 
-    /// Which artifact of each image it names. Newest: the one with the highest version.
+    /// Which artifact of each image it names. `Newest`: the one with the highest version. Example: `Newest`.
     pub of: AliasOf,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use futures::{StreamExt as _, stream};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -16,7 +17,8 @@ use super::{
     tree::Tree,
 };
 use crate::{
-    plan::{Action, Overwrite, Plan},
+    api::Overwrite,
+    plan::{Action, Plan},
     records::Journal,
     registry::{At, Remote},
 };
@@ -52,11 +54,21 @@ impl Engine {
     ///   whatever kills the process, each tag points at something complete, and what we wrote is known as ours.
     /// - One image that fails does not keep the others from being copied.
     /// - When `stop` is cancelled nothing new begins, what is on its way is dropped, and this returns at once.
-    pub async fn apply(&self, plan: Plan, access: &Access, journal: &Journal, stop: &CancellationToken) -> Applied {
+    pub async fn apply(
+        &self,
+        plan: Plan,
+        access: &Access,
+        journal: &Journal,
+        stop: &CancellationToken,
+    ) -> Applied {
         let run = Run { engine: self, access, journal, plan: &plan };
+        journal.note(|records| {
+            plan.actions.iter().for_each(|action| record::seen(records, action, Timestamp::now()));
+        });
         let mut results: HashMap<usize, Result<(), Error>> = HashMap::new();
         let jobs = jobs(&plan);
-        let mut running = stream::iter(jobs.into_iter().map(|job| run.job(job))).buffer_unordered(JOBS_AT_ONCE);
+        let mut running =
+            stream::iter(jobs.into_iter().map(|job| run.job(job))).buffer_unordered(JOBS_AT_ONCE);
         loop {
             tokio::select! {
                 biased;
@@ -68,9 +80,11 @@ impl Engine {
             }
         }
         drop(running);
-        let outcomes = plan.actions.iter().enumerate().map(|(number, action)| {
-            Outcome::of(action, results.remove(&number))
-        });
+        let outcomes = plan
+            .actions
+            .iter()
+            .enumerate()
+            .map(|(number, action)| Outcome::of(action, results.remove(&number)));
         Applied { outcomes: outcomes.collect(), plan }
     }
 }
@@ -80,7 +94,8 @@ impl Run<'_> {
     async fn job(&self, job: Job) -> Vec<(usize, Result<(), Error>)> {
         let Job { source, digest, places } = &job;
         let source = self.engine.registries.open(source, &self.access.source);
-        for action in places.iter().flat_map(|place| &place.actions).filter_map(|&number| self.action(number)) {
+        for action in places.iter().flat_map(|place| &place.actions).filter_map(|&number| self.action(number))
+        {
             self.engine.progress.tell(&Event::Began { action });
         }
         let targets: Vec<Remote> = places.iter().map(|place| self.target(place)).collect();
@@ -105,7 +120,7 @@ impl Run<'_> {
         for (number, result) in &done {
             let Some(action) = self.action(*number) else { continue };
             if let Err(error) = result {
-                self.journal.note(|records| record::failed(records, action, error));
+                self.journal.note(|records| record::failed(records, action, error, Timestamp::now()));
             }
             let outcome = Outcome::of(action, Some(result.clone()));
             self.engine.progress.tell(&Event::Finished { action, outcome: &outcome });
@@ -114,9 +129,16 @@ impl Run<'_> {
     }
 
     /// Brings the blobs to all places, each read once for all, and then publishes at each place.
-    async fn places(&self, tree: &Tree, source: &Remote, places: &[Place], targets: &[Remote]) -> Vec<PlaceResult> {
+    async fn places(
+        &self,
+        tree: &Tree,
+        source: &Remote,
+        places: &[Place],
+        targets: &[Remote],
+    ) -> Vec<PlaceResult> {
         // A repository that shows the image under another tag has all of it.
-        let lacking: Vec<usize> = (0..places.len()).filter(|&i| places.get(i).is_some_and(|p| !p.complete)).collect();
+        let lacking: Vec<usize> =
+            (0..places.len()).filter(|&i| places.get(i).is_some_and(|p| !p.complete)).collect();
         let wanting: Vec<Remote> = lacking.iter().filter_map(|&i| targets.get(i).cloned()).collect();
         let mut failed: HashMap<usize, Error> = HashMap::new();
         for (place, error) in self.blobs(tree, source, &wanting, Trust::Answers).await {
@@ -137,13 +159,20 @@ impl Run<'_> {
     }
 
     /// Brings all blobs to all targets; gives the targets, by their number, that one could not be brought to.
-    async fn blobs(&self, tree: &Tree, source: &Remote, targets: &[Remote], trust: Trust) -> Vec<(usize, Error)> {
+    async fn blobs(
+        &self,
+        tree: &Tree,
+        source: &Remote,
+        targets: &[Remote],
+        trust: Trust,
+    ) -> Vec<(usize, Error)> {
         if targets.is_empty() {
             return Vec::new();
         }
         let transfers = &self.engine.transfers;
         let blobs = tree.blobs.iter().map(|blob| transfers.ensure(blob, source, targets, trust));
-        let results: Vec<Vec<Result<(), Error>>> = stream::iter(blobs).buffer_unordered(BLOBS_AT_ONCE).collect().await;
+        let results: Vec<Vec<Result<(), Error>>> =
+            stream::iter(blobs).buffer_unordered(BLOBS_AT_ONCE).collect().await;
         let failures = results.into_iter().flat_map(|of_blob| of_blob.into_iter().enumerate());
         failures.filter_map(|(target, result)| result.err().map(|error| (target, error))).collect()
     }
@@ -181,7 +210,7 @@ impl Run<'_> {
         }
         for (action, tag) in place.actions.iter().filter_map(|&number| self.action(number)).zip(&tags) {
             if tag.is_ok() {
-                self.journal.note(|records| record::written(records, action));
+                self.journal.note(|records| record::written(records, action, Timestamp::now()));
             }
         }
         Ok(tags)
@@ -197,9 +226,15 @@ impl Run<'_> {
             && let Some(found) = target.head_manifest(&at).await.map_err(Error::target)?
             && found.digest != tree.root.digest
         {
-            return Err(Error::Overwritten { reference: action.destination.to_string(), found: found.digest });
+            return Err(Error::Overwritten {
+                reference: action.destination.to_string(),
+                found: found.digest,
+            });
         }
-        self.journal.commit(|records| record::intended(records, action)).await.map_err(Error::records)?;
+        self.journal
+            .commit(|records| record::intended(records, action, Timestamp::now()))
+            .await
+            .map_err(Error::records)?;
         target.put_manifest(&at, &tree.root).await.map_err(Error::target)
     }
 

@@ -19,7 +19,9 @@ pub enum Error {
     #[error("cannot write to the target")]
     Target(#[source] Arc<registry::Error>),
     /// The registry took nothing for too long while a blob was sent.
-    #[error("{repository} took nothing of blob {digest} for {seconds} s; the next run goes on where this one stopped")]
+    #[error(
+        "{repository} took nothing of blob {digest} for {seconds} s; the next run goes on where this one stopped"
+    )]
     Stalled {
         /// Where the blob was sent.
         repository: Repository,
@@ -118,13 +120,6 @@ impl Error {
     /// The whole chain of causes in one line, as people read it.
     #[must_use]
     pub fn message(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
+        registry::message(self)
     }
 }

@@ -72,7 +72,8 @@ type Chunk = Result<Bytes, Error>;
 /// Sends what comes out of the channel. Whoever is let go closes the channel, which tells the reader.
 async fn feed(blob: &Blob, mut upload: Upload, chunks: mpsc::Receiver<Chunk>) -> Fed {
     let pace = Pace::default();
-    let chunks = stream::unfold(chunks, |mut chunks| async { chunks.recv().await.map(|chunk| (chunk, chunks)) });
+    let chunks =
+        stream::unfold(chunks, |mut chunks| async { chunks.recv().await.map(|chunk| (chunk, chunks)) });
     let body = pace.watch(chunks, |_| {});
     tokio::select! {
         sent = upload.put(blob, 0, body) => if sent.is_ok() { return Fed::Done },

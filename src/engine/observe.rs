@@ -6,7 +6,7 @@ use super::{Access, Engine};
 use crate::{
     class::Class,
     plan::{Listed, Listings, Observed, Questions, Seen, Wanted},
-    reference::{Reference, Repository},
+    reference::Reference,
     registry::{self, At, Remote},
 };
 
@@ -20,7 +20,10 @@ impl Engine {
             let remote = self.registries.open(&repository, &access.source);
             let listed = match remote.tags().await {
                 Ok(tags) => Listed::Tags(tags),
-                Err(error) => failed_listing(&error),
+                Err(error) => {
+                    let message = registry::message(&error);
+                    Listed::Failed { class: error.class(), message, until: error.until() }
+                }
             };
             (repository, listed)
         });
@@ -63,7 +66,9 @@ async fn look_at_source(remote: &Remote, reference: &Reference) -> Seen {
             Ok(true) => Seen::Absent,
             Ok(false) => Seen::Failed {
                 class: Class::Unavailable,
-                message: format!("{reference} answers 404 to HEAD, and not to GET; it may just have been pushed"),
+                message: format!(
+                    "{reference} answers 404 to HEAD, and not to GET; it may just have been pushed"
+                ),
                 until: None,
             },
             Err(error) => failed(&error),

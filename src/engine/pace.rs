@@ -19,7 +19,7 @@ use super::error::Error;
 pub(crate) type Body = BoxStream<'static, io::Result<Bytes>>;
 
 /// A registry may take long over a blob that it has whole: it moves it to where it stays, and some hash it first.
-const COMMIT: Duration = Duration::from_secs(600);
+const COMMIT: Duration = Duration::from_mins(10);
 
 /// What is known of a body on its way.
 #[derive(Clone, Default)]

@@ -38,9 +38,10 @@ pub(crate) async fn check_children(tree: &Tree, target: &Remote) -> Result<(), E
         let at = At::Digest(child.digest.clone());
         match target.head_manifest(&at).await.map_err(Error::target)? {
             Some(_) => Ok(()),
-            None => {
-                Err(Error::Incomplete { repository: target.repository().clone(), digest: child.digest.clone() })
-            }
+            None => Err(Error::Incomplete {
+                repository: target.repository().clone(),
+                digest: child.digest.clone(),
+            }),
         }
     });
     stream::iter(looks).buffer_unordered(PARALLEL).try_collect().await

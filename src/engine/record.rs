@@ -64,7 +64,12 @@ fn target_of<'a>(record: &'a mut Record, action: &Action) -> Option<&'a mut Targ
 }
 
 /// Changes the record of an action's destination, making it if it is not there.
-fn set(records: &mut Records, action: &Action, now: Timestamp, change: impl FnOnce(&mut TargetRecord, &Digest)) {
+fn set(
+    records: &mut Records,
+    action: &Action,
+    now: Timestamp,
+    change: impl FnOnce(&mut TargetRecord, &Digest),
+) {
     let Some(digest) = &action.digest else { return };
     let mut record = record_of(records, action).unwrap_or_else(|| Record {
         image: action.image.clone(),

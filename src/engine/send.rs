@@ -80,7 +80,8 @@ impl Sender {
         };
         self.progress.tell(&Event::Read { blob, bytes: blob.size });
         let open = |offset: u64| {
-            let rest = usize::try_from(offset).map_or_else(|_| Bytes::new(), |from| bytes.slice(from.min(bytes.len())..));
+            let rest = usize::try_from(offset)
+                .map_or_else(|_| Bytes::new(), |from| bytes.slice(from.min(bytes.len())..));
             let pace = Pace::default();
             (pace.watch(stream::iter([Ok(rest)]), |_| {}), pace)
         };

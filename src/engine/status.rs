@@ -29,8 +29,13 @@ pub struct Context {
 /// The status after a completed run, as design section 3 ("Ready, exactly") has it: kstatus reads it.
 #[must_use]
 pub fn status(applied: &Applied, context: &Context, now: Timestamp) -> ImageSyncStatus {
-    let results: Vec<(&Action, Result<(), Trouble>)> =
-        applied.plan.actions.iter().zip(&applied.outcomes).map(|(action, outcome)| (action, trouble(action, outcome))).collect();
+    let results: Vec<(&Action, Result<(), Trouble>)> = applied
+        .plan
+        .actions
+        .iter()
+        .zip(&applied.outcomes)
+        .map(|(action, outcome)| (action, trouble(action, outcome)))
+        .collect();
     let counts = counts(&results, context.images);
     ImageSyncStatus {
         observed_generation: context.generation,
@@ -142,7 +147,9 @@ fn conditions(
     };
     let troubles: Vec<&Trouble> = results.iter().filter_map(|(_, result)| result.as_ref().err()).collect();
     let failures = troubles.iter().filter(|trouble| trouble.state != State::Deferred);
-    if let Some(worst) = failures.min_by_key(|trouble| (trouble.class.retry() != Retry::Terminal, trouble.class)) {
+    if let Some(worst) =
+        failures.min_by_key(|trouble| (trouble.class.retry() != Retry::Terminal, trouble.class))
+    {
         let message = format!("{summary}; {}", worst.message);
         return vec![condition("Ready", "False", worst.class.as_str(), message)];
     }

@@ -75,9 +75,9 @@ impl Transfers {
         // Those that another copy serves are waited for only after ours are served, or two copies could wait for
         // each other.
         let mut results = self.bring(errand, mine).await;
-        let followed = others.into_iter().map(|(index, target, claim)| async move {
-            (index, self.follow(errand, target, claim).await)
-        });
+        let followed = others
+            .into_iter()
+            .map(|(index, target, claim)| async move { (index, self.follow(errand, target, claim).await) });
         results.extend(join_all(followed).await);
         results.sort_by_key(|(index, _)| *index);
         results.into_iter().map(|(_, result)| result).collect()
@@ -89,9 +89,9 @@ impl Transfers {
         errand: Errand<'_>,
         targets: Vec<(usize, &Remote, Ticket)>,
     ) -> Vec<(usize, Result<(), Error>)> {
-        let looks = targets.into_iter().map(|(index, target, ticket)| async move {
-            (index, self.look(errand, target, ticket).await)
-        });
+        let looks = targets
+            .into_iter()
+            .map(|(index, target, ticket)| async move { (index, self.look(errand, target, ticket).await) });
         let (mut results, mut indexes, mut needs) = (Vec::new(), Vec::new(), Vec::new());
         for (index, step) in join_all(looks).await {
             match step {

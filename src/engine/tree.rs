@@ -88,7 +88,10 @@ fn take_indexes(index: &Manifest, below: &mut HashMap<Digest, Manifest>, taken: 
 }
 
 /// The children of `manifests` that were not met before.
-fn unseen<'a>(seen: &mut BTreeSet<Digest>, manifests: impl IntoIterator<Item = &'a Manifest>) -> Vec<Descriptor> {
+fn unseen<'a>(
+    seen: &mut BTreeSet<Digest>,
+    manifests: impl IntoIterator<Item = &'a Manifest>,
+) -> Vec<Descriptor> {
     let children = manifests.into_iter().flat_map(Manifest::children);
     children.filter(|child| seen.insert(child.digest.clone())).cloned().collect()
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A registry that takes no byte for so long is given up on; the next run resumes.
-const STALL: Duration = Duration::from_secs(60);
+const STALL: Duration = Duration::from_mins(1);
 
 /// The waits between tries that bring the registry no further.
 fn waits() -> ExponentialBackoff {

@@ -31,6 +31,9 @@ struct Inner {
     written: Arc<tokio::sync::Mutex<u64>>,
 }
 
+/// A slice's number, and its JSON.
+type Written = (usize, Vec<u8>);
+
 struct State {
     records: Records,
     changes: u64,
@@ -67,6 +70,13 @@ impl Journal {
     #[must_use]
     pub fn records(&self) -> Records {
         self.state().records.clone()
+    }
+
+    /// The records as the slices that hold them.
+    #[must_use]
+    pub fn slices(&self) -> Vec<api::ImageSyncSlice> {
+        let records = &self.state().records;
+        (0..records.slice_count()).map(|index| self.slice(records, index)).collect()
     }
 
     /// Changes the records in memory; the next commit writes the change with its own.
@@ -123,7 +133,7 @@ impl Journal {
     }
 
     /// The slices to write as JSON, in order, and the number of the last change in them.
-    fn changed_slices(&self, store: &Store) -> Result<(u64, Vec<(usize, Vec<u8>)>), Error> {
+    fn changed_slices(&self, store: &Store) -> Result<(u64, Vec<Written>), Error> {
         let Inner { namespace, name, .. } = &*self.0;
         let mut state = self.state();
         let mut todo = state.records.take_changed();
@@ -143,17 +153,21 @@ impl Journal {
         Ok((state.changes, slices))
     }
 
-    fn to_json(&self, records: &Records, index: usize) -> Result<Vec<u8>, Error> {
+    fn slice(&self, records: &Records, index: usize) -> api::ImageSyncSlice {
         let Inner { namespace, name, .. } = &*self.0;
-        let slice = api::ImageSyncSlice {
+        api::ImageSyncSlice {
             metadata: ObjectMeta {
                 name: Some(format!("{name}-{index}")),
                 namespace: Some(namespace.clone()),
                 ..ObjectMeta::default()
             },
             spec: api::Records { records: records.slice(index).cloned().collect() },
-        };
-        serde_json::to_vec(&slice).map_err(|error| Error::io("write", Path::new("the records"))(error.into()))
+        }
+    }
+
+    fn to_json(&self, records: &Records, index: usize) -> Result<Vec<u8>, Error> {
+        serde_json::to_vec(&self.slice(records, index))
+            .map_err(|error| Error::io("write", Path::new("the records"))(error.into()))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

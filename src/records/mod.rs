@@ -1,4 +1,4 @@
-//! The system's memory: what was selected and what was written where, as ImageSyncSlices hold it.
+//! The system's memory: what was selected and what was written where, as `ImageSyncSlice`s hold it.
 
 mod journal;
 mod slices;

@@ -92,13 +92,11 @@ impl Records {
             }
             return;
         }
-        let index = match self.slices.iter().position(|slice| slice.len() < MAX_SLICE_RECORDS) {
-            Some(index) => index,
-            None => {
-                self.slices.push(BTreeMap::new());
-                self.slices.len() - 1
-            }
-        };
+        let free = self.slices.iter().position(|slice| slice.len() < MAX_SLICE_RECORDS);
+        let index = free.unwrap_or(self.slices.len());
+        if free.is_none() {
+            self.slices.push(BTreeMap::new());
+        }
         if let Some(slice) = self.slices.get_mut(index) {
             slice.insert(key.clone(), record);
             self.place.insert(key, index);

@@ -32,7 +32,8 @@ const MAX_SLICES: usize = 100_000;
 #[derive(Debug)]
 pub struct Store {
     dir: PathBuf,
-    _lock: File,
+    /// Held as long as this lives; none where nothing is going to be written.
+    _lock: Option<File>,
 }
 
 /// Why the records cannot be read or written.
@@ -118,8 +119,21 @@ impl Store {
             Err(TryLockError::WouldBlock) => return Err(Error::InUse(dir.to_owned())),
             Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
         }
-        let store = Self { dir: dir.to_owned(), _lock: lock };
-        store.check_format()?;
+        let store = Self { dir: dir.to_owned(), _lock: Some(lock) };
+        if !store.has_format()? {
+            replace(&store.dir.join("format"), FORMAT.as_bytes())?;
+        }
+        Ok(store)
+    }
+
+    /// Opens the directory to look at it only: it need not be there, is not made, and is not locked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Version`] if another version wrote it, [`Error::Io`].
+    pub fn look(dir: &Path) -> Result<Self, Error> {
+        let store = Self { dir: dir.to_owned(), _lock: None };
+        store.has_format()?;
         Ok(store)
     }
 
@@ -129,15 +143,16 @@ impl Store {
         &self.dir
     }
 
-    fn check_format(&self) -> Result<(), Error> {
+    /// Whether the directory says that it is ours; a new one says nothing yet.
+    fn has_format(&self) -> Result<bool, Error> {
         let path = self.dir.join("format");
         match fs::read(&path) {
-            Ok(found) if found == FORMAT.as_bytes() => Ok(()),
+            Ok(found) if found == FORMAT.as_bytes() => Ok(true),
             Ok(found) => Err(Error::Version {
                 dir: self.dir.clone(),
                 found: String::from_utf8_lossy(&found).trim().chars().take(80).collect(),
             }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => replace(&path, FORMAT.as_bytes()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(Error::io("read", &path)(error)),
         }
     }

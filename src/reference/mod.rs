@@ -2,6 +2,7 @@
 
 mod error;
 mod parse;
+mod template;
 #[cfg(test)]
 mod tests;
 
@@ -9,7 +10,10 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-pub use self::error::Error;
+pub use self::{
+    error::Error,
+    template::{Template, TemplateError, Values, Word},
+};
 use crate::digest::Digest;
 
 /// The registry that is meant where none is written.
@@ -126,6 +130,13 @@ impl Tag {
         matches!(algorithm, "sha256" | "sha512")
             && hex.len() >= 64
             && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    }
+}
+
+/// [`Tag::latest`], as everywhere where no tag is written.
+impl Default for Tag {
+    fn default() -> Self {
+        Self::latest()
     }
 }
 

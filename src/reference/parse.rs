@@ -83,7 +83,7 @@ fn is_bare_ipv6(text: &str) -> bool {
 
 fn repository(name: &str) -> Result<Repository, Error> {
     let (registry, path) = match name.split_once('/') {
-        Some((first, path)) if can_only_be_a_registry(first) => (registry(first)?, path),
+        Some((first, path)) if Repository::names_registry(first) => (registry(first)?, path),
         _ if is_bare_ipv6(name) => (registry(name)?, ""),
         _ => (DOCKER_HUB.to_owned(), name),
     };
@@ -100,9 +100,13 @@ fn repository(name: &str) -> Result<Repository, Error> {
     Ok(repository)
 }
 
-/// Docker's rule: a first component with a `.` or a `:`, or `localhost`, is a registry; others are a namespace.
-fn can_only_be_a_registry(first: &str) -> bool {
-    first.contains(['.', ':']) || first.eq_ignore_ascii_case("localhost")
+impl Repository {
+    /// Whether the first component of a path would be read as a registry: it has a `.` or a `:`, or is `localhost`.
+    /// That is Docker's rule; anything else is a namespace on Docker Hub.
+    #[must_use]
+    pub fn names_registry(first: &str) -> bool {
+        first.contains(['.', ':']) || first.eq_ignore_ascii_case("localhost")
+    }
 }
 
 /// The registry in its one spelling: lower case, the shortest form of an IPv6 address, one name for Docker Hub.

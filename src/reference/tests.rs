@@ -170,11 +170,11 @@ prop_compose! {
         digest in any::<bool>(),
     ) -> String {
         let mut path = path;
-        let registry = registry.map(|r| r + "/").unwrap_or_else(|| {
+        if registry.is_none() {
             // With a dot it would be a registry.
             path[0] = path[0].replace('.', "-");
-            String::new()
-        });
+        }
+        let registry = registry.map(|r| r + "/").unwrap_or_default();
         let tag = tag.map(|t| format!(":{t}")).unwrap_or_default();
         let digest = if digest { format!("@{DIGEST}") } else { String::new() };
         format!("{registry}{}{tag}{digest}", path.join("/"))

@@ -1,0 +1,134 @@
+//! The checks that the API server makes, without one: the schema, and the CEL rules in it.
+
+mod path;
+mod rules;
+mod structure;
+#[cfg(test)]
+mod tests;
+
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+
+pub use self::path::{FieldPath, Step};
+use self::{rules::Rules, structure::Findings};
+use super::{ImageSync, crds};
+
+/// What is wrong with one field, and what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Violation {
+    /// The field; where one is missing, its parent; where one is unknown, that one.
+    pub path: FieldPath,
+    /// A sentence without the path.
+    pub message: String,
+}
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.path, self.message)
+    }
+}
+
+/// Checks an object against the schema and the rules of [`ImageSync`]. What comes back has the defaults of the schema, and
+/// no `status`: the API server takes one only by way of its subresource.
+///
+/// # Guarantees
+///
+/// What is refused here for a rule is refused by the API server with the same sentence. What is refused for
+/// the schema is refused there too, in its own words (for unknown fields: with strict validation, `kubectl`'s
+/// default).
+///
+/// # Errors
+///
+/// All that is wrong, in the order of the fields' paths.
+pub fn image_sync(object: Value) -> Result<ImageSync, Vec<Violation>> {
+    static CHECKER: LazyLock<Result<Checker, serde_json::Error>> = LazyLock::new(Checker::new);
+    match &*CHECKER {
+        Ok(checker) => checker.check(object),
+        // A defect, and no reason to let everything pass.
+        Err(error) => Err(vec![whole(format!("the schema cannot be written as JSON: {error}"))]),
+    }
+}
+
+struct Checker {
+    schema: Value,
+    rules: Rules,
+}
+
+impl Checker {
+    fn new() -> Result<Self, serde_json::Error> {
+        let schema = crds()
+            .into_iter()
+            .find(|crd| crd.spec.names.kind == "ImageSync")
+            .and_then(|crd| crd.spec.versions.into_iter().next()?.schema?.open_api_v3_schema);
+        let mut schema = serde_json::to_value(schema)?;
+        if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+            properties.insert("status".into(), json!({"x-kubernetes-preserve-unknown-fields": true}));
+            properties.insert("metadata".into(), metadata());
+            properties.insert("apiVersion".into(), json!({"type": "string"}));
+            properties.insert("kind".into(), json!({"type": "string"}));
+        }
+        let rules = Rules::new(&schema);
+        Ok(Self { schema, rules })
+    }
+
+    fn check(&self, mut object: Value) -> Result<ImageSync, Vec<Violation>> {
+        let Findings { mut violations, oversized } = structure::check(&self.schema, &mut object);
+        if let Some(fields) = object.as_object_mut() {
+            fields.remove("status");
+        }
+        if !oversized {
+            let broken = self.rules.check(&object, &violations);
+            violations.extend(broken);
+        }
+        if violations.is_empty() {
+            match serde_json::from_value(object) {
+                Ok(sync) => return Ok(sync),
+                Err(error) => violations.push(whole(error.to_string())),
+            }
+        }
+        violations.sort();
+        violations.dedup();
+        Err(violations)
+    }
+}
+
+fn whole(message: String) -> Violation {
+    Violation { path: FieldPath::default(), message }
+}
+
+/// What is read of an object's metadata. The rest, such as `kubectl get -o yaml` prints, is let pass.
+fn metadata() -> Value {
+    let strings = json!({"type": "object", "additionalProperties": {"type": "string"}});
+    json!({
+        "type": "object",
+        "required": ["name"],
+        "properties": {
+            "name": {
+                "type": "string",
+                "maxLength": 253,
+                "description": "Example: `base-images`.",
+                "x-kubernetes-validations": [{
+                    "rule": "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
+                    "message": "not a name: write lower-case letters, digits, - and ., with a letter or digit at both \
+                                ends of each part, such as base-images",
+                }],
+            },
+            "namespace": {
+                "type": "string",
+                "maxLength": 63,
+                "x-kubernetes-validations": [{
+                    "rule": "self == '' || self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+                    "message": "not a namespace: write lower-case letters, digits and -, with a letter or digit at \
+                                both ends, such as platform",
+                }],
+            },
+            "labels": strings,
+            "annotations": strings,
+            "uid": {"type": "string"},
+            "generation": {"type": "integer"},
+            "creationTimestamp": {"type": "string", "format": "date-time"},
+        },
+        "x-kubernetes-preserve-unknown-fields": true,
+    })
+}

@@ -1,0 +1,80 @@
+//! The command line: what was typed, and one file a command.
+
+mod args;
+mod completion;
+mod crds;
+mod exit;
+pub mod load;
+mod man;
+mod plan;
+mod progress;
+mod run;
+mod show;
+mod sync;
+mod table;
+mod watch;
+
+use clap::{Parser, Subcommand};
+
+pub use self::{
+    args::{Color, FileArgs, Output, PlanArgs, SyncArgs},
+    exit::{Exit, report},
+};
+
+/// Keeps container images where a manifest says they must be.
+#[derive(Debug, Parser)]
+#[command(name = "imagesync", version, propagate_version = true, after_long_help = exit::HELP)]
+pub struct Cli {
+    /// Whether to write in colours.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Do what the manifests say: copy what is missing or has moved, under the names that they ask for.
+    Sync(SyncArgs),
+    /// Say what `sync` would do, and why. Nothing is changed.
+    Plan(PlanArgs),
+    /// Print the custom resource definitions (CRDs), for `kubectl apply -f -`.
+    Crds,
+    /// Print a shell's completion script.
+    Completion(completion::Args),
+    /// Print a manual page.
+    Man(man::Args),
+}
+
+impl Cli {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    ///
+    /// What [`report`] turns into a message and an exit code.
+    pub fn run(&self) -> Result<Exit, anyhow::Error> {
+        match &self.command {
+            Command::Sync(args) => sync::run(args, self.color),
+            Command::Plan(args) => plan::run(args, self.color),
+            Command::Crds => crds::run(),
+            Command::Completion(args) => completion::run(args),
+            Command::Man(args) => man::run(args),
+        }
+    }
+}
+
+/// What the commands that talk to registries run on.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// Prints to the standard output. `println!` panics where it is closed early, as `| head` does.
+fn print(bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()
+}

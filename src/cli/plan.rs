@@ -1,0 +1,36 @@
+//! `imagesync plan`: says what `sync` would do, and why.
+
+use jiff::Timestamp;
+
+use super::{
+    Color, Exit, PlanArgs, print,
+    run::{self, Shared},
+    show, sync,
+};
+use crate::{engine::Progress, plan::Kind};
+
+/// Prints the plans. Nothing is changed, not even the records.
+///
+/// # Errors
+///
+/// A manifest that is refused, and what keeps the plan from being made.
+pub(super) fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
+    let manifests = sync::read(&args.files)?;
+    run::check(&manifests.syncs)?;
+    let shared = Shared::look(&args.run)?;
+    super::runtime()?.block_on(async {
+        let members = sync::active(shared.members(&manifests)?);
+        let plans = run::plan(&shared.engine(Progress::silent()), &members, Timestamp::now()).await;
+        print(show::plans(&plans, args.run.output, color)?.as_bytes())?;
+        let kinds = || plans.iter().flat_map(|plan| &plan.actions).map(|action| &action.kind);
+        Ok(if kinds().any(|kind| matches!(kind, Kind::Failed { .. } | Kind::Conflict)) {
+            Exit::Failed
+        } else if kinds().any(|kind| matches!(kind, Kind::Copy { .. })) {
+            Exit::Changes
+        } else if kinds().any(|kind| matches!(kind, Kind::Deferred { .. })) {
+            Exit::Deferred
+        } else {
+            Exit::Success
+        })
+    })
+}

@@ -1,0 +1,217 @@
+//! One run over ImageSyncs: what `sync`, `plan` and `--watch` have in common.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context as _;
+use futures::future::join_all;
+use jiff::Timestamp;
+use secrecy::ExposeSecret as _;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    args::RunArgs,
+    load::{Manifest, Manifests, Refused},
+};
+use crate::{
+    api::{ImageSync, ImageSyncStatus},
+    engine::{self, Access, Applied, Engine, Progress},
+    plan::{Claimant, Observed, Ownership, Plan, Schedule, Wanted, decide, select},
+    records::{self, Journal, Store},
+    registry::{Keychain, Registries, Settings},
+};
+
+/// What the ImageSyncs of a process share.
+pub(super) struct Shared {
+    registries: Registries,
+    store: Arc<Store>,
+    credentials: Keychain,
+}
+
+/// One ImageSync of a run.
+pub(super) struct Member {
+    pub(super) object: ImageSync,
+    pub(super) schedule: Schedule,
+    pub(super) journal: Journal,
+    wanted: Wanted,
+    access: Access,
+}
+
+impl Shared {
+    /// Opens what the arguments name, to write.
+    pub(super) fn open(args: &RunArgs) -> anyhow::Result<Self> {
+        Self::with(args, Store::open)
+    }
+
+    /// The same, to look only: the state directory is neither made nor locked.
+    pub(super) fn look(args: &RunArgs) -> anyhow::Result<Self> {
+        Self::with(args, Store::look)
+    }
+
+    fn with(args: &RunArgs, open: fn(&Path) -> Result<Store, records::Error>) -> anyhow::Result<Self> {
+        let settings = args.registries.as_deref().map_or_else(|| Ok(Settings::default()), read_settings)?;
+        let dir = args.state.clone().map_or_else(default_state, Ok)?;
+        Ok(Self {
+            registries: Registries::new(settings)?,
+            store: Arc::new(open(&dir)?),
+            credentials: Keychain::from_docker_config(None)?,
+        })
+    }
+
+    /// An engine for one round. What a round believes of the registries' blobs ends with it: others delete there too.
+    pub(super) fn engine(&self, progress: Progress) -> Engine {
+        Engine::new(self.registries.clone(), progress)
+    }
+
+    /// The ImageSyncs of `manifests`, each with its records and credentials.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] with all that is wrong in any of them; and what keeps records from being read.
+    pub(super) fn members(&self, manifests: &Manifests) -> anyhow::Result<Vec<Member>> {
+        let mut members = Vec::new();
+        for (manifest, (wanted, schedule)) in manifests.syncs.iter().zip(check(&manifests.syncs)?) {
+            let object = manifest.object.clone();
+            let (namespace, name) = names(&object);
+            members.push(Member {
+                access: self.access(&object, manifests)?,
+                journal: Journal::open(Arc::clone(&self.store), namespace, name)?,
+                object,
+                wanted,
+                schedule,
+            });
+        }
+        Ok(members)
+    }
+
+    fn access(&self, object: &ImageSync, manifests: &Manifests) -> anyhow::Result<Access> {
+        let namespace = names(object).0;
+        let keychain = |secrets: &mut dyn Iterator<Item = &String>| -> anyhow::Result<Keychain> {
+            let mut keychain = self.credentials.clone();
+            for name in secrets {
+                if let Some(config) =
+                    manifests.secret(namespace, name).and_then(|secret| secret.docker_config())
+                {
+                    let of_secret = Keychain::from_secret(config.expose_secret().as_bytes())
+                        .with_context(|| format!("cannot use the Secret {namespace}/{name}"))?;
+                    keychain = of_secret.merge(&keychain);
+                }
+            }
+            Ok(keychain)
+        };
+        let source = keychain(&mut object.spec.pull_secrets.iter().map(|secret| &secret.name))?;
+        let mut access = Access { source, ..Access::default() };
+        for target in &object.spec.targets {
+            let pushed = keychain(&mut target.push_secret.iter().map(|secret| &secret.name))?;
+            access.targets.insert(target.name.clone(), pushed);
+        }
+        Ok(access)
+    }
+}
+
+/// What the specs want, with all that is wrong in any of them at its line.
+pub(super) fn check(manifests: &[Manifest]) -> Result<Vec<(Wanted, Schedule)>, Refused> {
+    let (mut wanted, mut faults) = (Vec::new(), Vec::new());
+    for manifest in manifests {
+        let spec = &manifest.object.spec;
+        match (Wanted::from_object(&manifest.object), Schedule::of(spec)) {
+            (Ok(of_object), Ok(schedule)) => wanted.push((of_object, schedule)),
+            (of_object, schedule) => {
+                let invalid = of_object.err().into_iter().flatten().chain(schedule.err());
+                faults.extend(invalid.map(|invalid| {
+                    manifest.remark(&invalid.path.parse().unwrap_or_default(), invalid.message)
+                }));
+            }
+        }
+    }
+    Refused::new(faults).map_or(Ok(wanted), Err)
+}
+
+/// Makes the plans of all members: lists, selects, looks, decides. Nothing is changed.
+pub(super) async fn plan(engine: &Engine, members: &[Member], now: Timestamp) -> Vec<Plan> {
+    let selections = join_all(members.iter().map(|member| async {
+        let listings = engine.list(&member.wanted, &member.access).await;
+        select(&member.wanted, &listings)
+    }))
+    .await;
+    let mut ownership = Ownership::default();
+    for (member, selection) in members.iter().zip(&selections) {
+        let claimant = Arc::new(Claimant::of(&member.object));
+        ownership.claim_recorded(&claimant, &member.journal.records());
+        ownership.claim_selected(&claimant, selection);
+    }
+    let plans = members.iter().zip(&selections).map(|(member, selection)| {
+        let ownership = &ownership;
+        async move {
+            let records = member.journal.records();
+            let mut observed = Observed::default();
+            loop {
+                let questions = selection.questions(&records, &observed);
+                if questions.is_empty() {
+                    break;
+                }
+                observed.extend(engine.look(questions, &member.access).await);
+            }
+            decide(&member.wanted, selection, &records, &observed, ownership, now)
+        }
+    });
+    join_all(plans).await
+}
+
+/// Carries out the plans of all members at the same time, and gives what was done, in their order.
+pub(super) async fn apply(
+    engine: &Engine,
+    members: &[Member],
+    plans: Vec<Plan>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Vec<Applied>> {
+    let applied = members
+        .iter()
+        .zip(plans)
+        .map(|(member, plan)| engine.apply(plan, &member.access, &member.journal, stop));
+    let applied = join_all(applied).await;
+    for member in members {
+        member.journal.flush().await?;
+    }
+    Ok(applied)
+}
+
+/// The status of a member after what was applied.
+pub(super) fn status(
+    member: &Member,
+    applied: &Applied,
+    next: Option<Timestamp>,
+    now: Timestamp,
+) -> ImageSyncStatus {
+    let context = engine::Context {
+        generation: member.object.metadata.generation,
+        images: member.object.spec.images.len(),
+        before: member.object.status.clone().unwrap_or_default(),
+        next,
+    };
+    engine::status(applied, &context, now)
+}
+
+fn read_settings(path: &Path) -> anyhow::Result<Settings> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the registry settings {}", path.display()))?;
+    Ok(Settings::parse(&text, path)?)
+}
+
+/// An object's namespace and name.
+pub(super) fn names(object: &ImageSync) -> (&str, &str) {
+    let metadata = &object.metadata;
+    (metadata.namespace.as_deref().unwrap_or("default"), metadata.name.as_deref().unwrap_or_default())
+}
+
+/// `imagesync` in the state folder of the XDG base directory specification.
+fn default_state() -> anyhow::Result<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("XDG_STATE_HOME")
+        .filter(|dir| dir.is_absolute())
+        .or_else(|| set("HOME").map(|home| home.join(".local/state")))
+        .map(|dir| dir.join("imagesync"))
+        .context("neither XDG_STATE_HOME nor HOME is set: say with --state where the records are to be kept")
+}

@@ -1,0 +1,129 @@
+//! `imagesync sync`: does what the manifests say.
+
+use std::io::IsTerminal as _;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Color, Exit, PlanArgs, SyncArgs,
+    args::{FileArgs, Output},
+    load::{self, Manifests},
+    print,
+    progress::progress,
+    run::{self, Member, Shared},
+    show, watch,
+};
+use crate::{
+    class::Class,
+    engine::{Applied, Outcome},
+    plan::Kind,
+};
+
+/// Syncs once, or again and again.
+///
+/// # Errors
+///
+/// A manifest that is refused, and what keeps the run from beginning: then nothing was contacted.
+pub(super) fn run(args: &SyncArgs, color: Color) -> anyhow::Result<Exit> {
+    if args.dry_run {
+        let args = PlanArgs { files: args.files.clone(), run: args.run.clone() };
+        return super::plan::run(&args, color);
+    }
+    let manifests = read(&args.files)?;
+    // All that is wrong in a manifest is said before anything is opened or contacted.
+    run::check(&manifests.syncs)?;
+    let shared = Shared::open(&args.run)?;
+    super::runtime()?.block_on(async {
+        let stop = stop_on_signal()?;
+        if args.watch {
+            return watch::run(args, &shared, manifests, color, &stop).await;
+        }
+        let members = active(shared.members(&manifests)?);
+        let applied = round(&shared, &members, &stop).await?;
+        print(show::result(&members, &applied, args.run.output, color)?.as_bytes())?;
+        Ok(if stop.is_cancelled() { Exit::Interrupted } else { exit(&applied) })
+    })
+}
+
+/// Reads the manifests and tells what they leave out.
+pub(super) fn read(files: &FileArgs) -> anyhow::Result<Manifests> {
+    let manifests = load::load(&files.files, files.recursive, &mut std::io::stdin().lock())?;
+    for note in &manifests.notes {
+        tracing::warn!("{note}");
+    }
+    Ok(manifests)
+}
+
+/// Those that are not suspended.
+pub(super) fn active(members: Vec<Member>) -> Vec<Member> {
+    let (suspended, active): (Vec<_>, Vec<_>) =
+        members.into_iter().partition(|member| member.object.spec.suspend);
+    for member in suspended {
+        let (namespace, name) = run::names(&member.object);
+        tracing::warn!("{namespace}/{name} is suspended: nothing is done for it");
+    }
+    active
+}
+
+/// One round over all members.
+pub(super) async fn round(
+    shared: &Shared,
+    members: &[Member],
+    stop: &CancellationToken,
+) -> anyhow::Result<Vec<Applied>> {
+    let engine = shared.engine(progress());
+    let plans = tokio::select! {
+        plans = run::plan(&engine, members, Timestamp::now()) => plans,
+        // Nothing was begun, so nothing has to be ended.
+        () = stop.cancelled() => return Ok(Vec::new()),
+    };
+    run::apply(&engine, members, plans, stop).await
+}
+
+/// How a run ends that applied this.
+pub(super) fn exit(applied: &[Applied]) -> Exit {
+    let actions = applied.iter().flat_map(|applied| applied.plan.actions.iter().zip(&applied.outcomes));
+    let mut exit = Exit::Success;
+    for (action, outcome) in actions {
+        match (outcome, &action.kind) {
+            (Outcome::InSync | Outcome::Written, _) => {}
+            (Outcome::NotTried, Kind::Deferred { .. }) => exit = Exit::Deferred,
+            (Outcome::Failed(error), _) if error.class() == Class::RateLimited => exit = Exit::Deferred,
+            _ => return Exit::Failed,
+        }
+    }
+    exit
+}
+
+/// A token that the first Ctrl-C, or a SIGTERM, cancels; a second one ends the process at once.
+fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let stop = CancellationToken::new();
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let token = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        token.cancel();
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        // Whatever instant this is, each tag is complete: that is what publishing last is for.
+        std::process::exit(Exit::Interrupted as i32);
+    });
+    Ok(stop)
+}
+
+/// Whether to write in colours.
+pub(super) fn colours(color: Color) -> bool {
+    match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => {
+            std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
+        }
+    }
+}
+
+/// The format to print in; on its own for people.
+pub(super) fn format(output: Option<Output>) -> Output {
+    output.unwrap_or(Output::Table)
+}

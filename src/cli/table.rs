@@ -1,0 +1,135 @@
+//! The table that a run ends with.
+
+use std::collections::BTreeMap;
+
+use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+
+use crate::{
+    class::Class,
+    engine::{Applied, Error, Outcome},
+    plan::{Action, Kind},
+};
+
+/// Rows that are in sync are summed up when there are more than this many.
+const ROWS: usize = 40;
+
+/// One row an action, those that need a person last, where the eye is; and a line that sums up.
+pub(super) fn render<'a>(applied: impl Iterator<Item = (&'a str, &'a Applied)>, colour: bool) -> String {
+    let rows: Vec<Row> = applied
+        .flat_map(|(object, applied)| {
+            applied
+                .plan
+                .actions
+                .iter()
+                .zip(&applied.outcomes)
+                .map(move |(action, outcome)| Row::new(object, action, outcome))
+        })
+        .collect();
+    if rows.is_empty() {
+        return "Nothing is selected.\n".to_owned();
+    }
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(["IMAGESYNC", "SOURCE", "TARGET", "DIGEST", "RESULT"]);
+    let hidden = hide(&rows);
+    let mut shown: Vec<&Row> = rows.iter().filter(|row| !(hidden && row.word == "in sync")).collect();
+    shown.sort_by_key(|row| row.rank);
+    for row in shown {
+        let result = Cell::new(&row.result);
+        table.add_row(vec![
+            Cell::new(&row.object),
+            Cell::new(&row.source),
+            Cell::new(&row.target),
+            Cell::new(&row.digest),
+            if colour { result.fg(row.colour) } else { result },
+        ]);
+    }
+    format!("{table}\n{}{}\n", details(&rows), summary(&rows))
+}
+
+/// What people have to know about rows that are not as they should be, each once: one trouble may fail many rows.
+fn details(rows: &[Row]) -> String {
+    let mut told = BTreeMap::new();
+    for row in rows {
+        if let Some(detail) = &row.detail {
+            told.entry((row.rank, detail)).or_insert_with(Vec::new).push(row.source.as_str());
+        }
+    }
+    let lines = told.into_iter().map(|((_, detail), mut sources)| {
+        sources.dedup();
+        let more = sources.len().saturating_sub(1);
+        let first = sources.first().copied().unwrap_or_default();
+        if more == 0 {
+            format!("{first}: {detail}\n")
+        } else {
+            format!("{first} and {more} more: {detail}\n")
+        }
+    });
+    lines.collect()
+}
+
+fn hide(rows: &[Row]) -> bool {
+    rows.iter().filter(|row| row.word == "in sync").count() > ROWS
+}
+
+fn summary(rows: &[Row]) -> String {
+    let mut counts: BTreeMap<(u8, &str), usize> = BTreeMap::new();
+    for row in rows {
+        *counts.entry((row.rank, row.word)).or_default() += 1;
+    }
+    let parts: Vec<String> = counts.iter().map(|((_, word), count)| format!("{count} {word}")).collect();
+    parts.join(", ")
+}
+
+struct Row {
+    object: String,
+    source: String,
+    target: String,
+    digest: String,
+    result: String,
+    detail: Option<String>,
+    word: &'static str,
+    rank: u8,
+    colour: Color,
+}
+
+impl Row {
+    fn new(object: &str, action: &Action, outcome: &Outcome) -> Self {
+        let reason = || Some(action.reason.clone());
+        let (rank, word, colour, class, detail) = match (outcome, &action.kind) {
+            (Outcome::InSync, _) => (0, "in sync", Color::DarkGrey, None, None),
+            (Outcome::Written, Kind::Copy { replaces: Some(_) }) => (1, "updated", Color::Green, None, None),
+            (Outcome::Written, _) => (1, "copied", Color::Green, None, None),
+            (Outcome::NotTried, Kind::Deferred { .. }) => (2, "deferred", Color::Yellow, None, reason()),
+            (Outcome::NotTried, Kind::Failed { class }) => (4, "failed", Color::Red, Some(*class), reason()),
+            (Outcome::NotTried, _) => (3, "conflict", Color::Yellow, None, reason()),
+            (Outcome::Failed(Error::Interrupted), _) => (2, "interrupted", Color::Yellow, None, None),
+            (Outcome::Failed(error), _) if error.class() == Class::RateLimited => {
+                (2, "deferred", Color::Yellow, None, Some(error.message()))
+            }
+            (Outcome::Failed(error), _) => {
+                (4, "failed", Color::Red, Some(error.class()), Some(error.message()))
+            }
+        };
+        Self {
+            object: object.to_owned(),
+            source: source(action),
+            target: action.destination.to_string(),
+            digest: action.digest.as_ref().map(|digest| digest.short().to_owned()).unwrap_or_default(),
+            result: class.map_or_else(|| word.to_owned(), |class| format!("{word}: {class}")),
+            detail,
+            word,
+            rank,
+            colour,
+        }
+    }
+}
+
+/// The source as the manifest names it: with its tag, where it has one, and not by digest.
+fn source(action: &Action) -> String {
+    match &action.tag {
+        Some(tag) => format!("{}:{tag}", action.source.repository),
+        None => action.source.to_string(),
+    }
+}

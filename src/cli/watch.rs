@@ -1,0 +1,130 @@
+//! `imagesync sync --watch`: keeps syncing, each ImageSync when it is due, and follows the files.
+
+use std::{collections::HashMap, time::Duration};
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Color, Exit, SyncArgs,
+    load::{self, Manifests},
+    print,
+    run::{self, Member, Shared},
+    show, sync,
+};
+use crate::{
+    class::Retry,
+    engine::{Applied, Outcome},
+    plan::{Ended, Kind},
+};
+
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// When an ImageSync is due, and how many of its runs in a row failed.
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    at: Timestamp,
+    failed: u32,
+}
+
+/// Syncs until it is told to stop. Files that change are read again; if they are not valid any more, what is wrong is
+/// said and what was valid goes on.
+pub(super) async fn run(
+    args: &SyncArgs,
+    shared: &Shared,
+    mut manifests: Manifests,
+    color: Color,
+    stop: &CancellationToken,
+) -> anyhow::Result<Exit> {
+    let mut due: HashMap<String, Due> = HashMap::new();
+    let mut seen = load::fingerprint(&args.files.files, args.files.recursive);
+    let mut members = sync::active(shared.members(&manifests)?);
+    while !stop.is_cancelled() {
+        let now = Timestamp::now();
+        let ready: Vec<usize> = (0..members.len())
+            .filter(|&index| members.get(index).is_some_and(|member| is_due(&due, member, now)))
+            .collect();
+        if !ready.is_empty() {
+            let (mut round, rest) = split(members, &ready);
+            let applied = sync::round(shared, &round, stop).await?;
+            print(show::result(&round, &applied, args.run.output, color)?.as_bytes())?;
+            for (member, applied) in round.iter_mut().zip(&applied) {
+                plan_next(&mut due, member, applied);
+            }
+            members = round.into_iter().chain(rest).collect();
+        }
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        let now_seen = load::fingerprint(&args.files.files, args.files.recursive);
+        if now_seen != seen {
+            seen = now_seen;
+            match sync::read(&args.files).and_then(|read| Ok((sync::active(shared.members(&read)?), read))) {
+                Ok((changed, read)) => {
+                    forget_changed(&mut due, &manifests, &read);
+                    (members, manifests) = (changed, read);
+                }
+                Err(error) => tracing::error!("the manifests changed and are not used: {error:#}"),
+            }
+        }
+    }
+    Ok(Exit::Interrupted)
+}
+
+fn key(member: &Member) -> String {
+    let (namespace, name) = run::names(&member.object);
+    format!("{namespace}/{name}")
+}
+
+fn is_due(due: &HashMap<String, Due>, member: &Member, now: Timestamp) -> bool {
+    due.get(&key(member)).is_none_or(|due| due.at <= now)
+}
+
+fn split(members: Vec<Member>, ready: &[usize]) -> (Vec<Member>, Vec<Member>) {
+    let (round, rest): (Vec<_>, Vec<_>) =
+        members.into_iter().enumerate().partition(|(index, _)| ready.contains(index));
+    (
+        round.into_iter().map(|(_, member)| member).collect(),
+        rest.into_iter().map(|(_, member)| member).collect(),
+    )
+}
+
+fn plan_next(due: &mut HashMap<String, Due>, member: &mut Member, applied: &Applied) {
+    let now = Timestamp::now();
+    let before = due.get(&key(member)).map_or(0, |due| due.failed);
+    let ended = Ended::of(troubles(applied), before, now);
+    let failed = if let Ended::Failed { runs } = ended { runs } else { 0 };
+    let at = member.schedule.after(ended, now, fastrand::f64());
+    due.insert(key(member), Due { at, failed });
+    // The next status says since when a problem lasts.
+    member.object.status = Some(run::status(member, applied, Some(at), now));
+    tracing::info!("{} is synced again at {at}", key(member));
+}
+
+/// When what was not done is worth another try.
+fn troubles(applied: &Applied) -> impl Iterator<Item = (Retry, Option<Timestamp>)> + '_ {
+    applied.plan.actions.iter().zip(&applied.outcomes).filter_map(|(action, outcome)| {
+        match (outcome, &action.kind) {
+            (Outcome::Failed(error), _) => Some((error.class().retry(), error.until())),
+            (Outcome::NotTried, Kind::Failed { class }) => Some((class.retry(), None)),
+            (Outcome::NotTried, Kind::Deferred { until }) => Some((Retry::Deferred, Some(*until))),
+            _ => None,
+        }
+    })
+}
+
+/// An ImageSync whose spec changed is due at once.
+fn forget_changed(due: &mut HashMap<String, Due>, before: &Manifests, now: &Manifests) {
+    for changed in &now.syncs {
+        let names = run::names(&changed.object);
+        let same = before
+            .syncs
+            .iter()
+            .any(|old| run::names(&old.object) == names && old.object.spec == changed.object.spec);
+        if !same {
+            due.remove(&format!("{}/{}", names.0, names.1));
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Plans and their actions.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::LeftOut;
+use crate::{
+    api::{Origin, Overwrite},
+    class::Class,
+    digest::Digest,
+    reference::{Reference, Repository, Tag},
+};
+
+/// What is to be done for one ImageSync, and why; and what is not to be done, and why not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// The ImageSync's namespace, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// The ImageSync's name.
+    pub name: String,
+    /// One action for each name that each artifact has on each target. Images are in the spec's order; an image's
+    /// newest version comes first.
+    pub actions: Vec<Action>,
+    /// What was left out, and what a person should know, image by image in the spec's order.
+    pub images: Vec<ImageSummary>,
+}
+
+/// What a plan says of an image besides its actions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageSummary {
+    /// The image's name in the spec.
+    pub image: String,
+    /// Where it is read.
+    pub source: Repository,
+    /// How many tags are mirrored; a digest without a tag counts as one.
+    pub selected: usize,
+    /// How many of the source's tags are not, reason by reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOutCount>,
+    /// What a person should know, in sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// How many tags were left out for one reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftOutCount {
+    /// The reason.
+    pub reason: LeftOut,
+    /// The number of tags.
+    pub count: usize,
+}
+
+/// What is to be done about one artifact under one name on one target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Action {
+    /// The image's name in the spec.
+    pub image: String,
+    /// The tag at the source. There is none where the source is pinned by digest alone, and where the source's tags could not
+    /// be listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag: Option<Tag>,
+    /// Where it is read: by digest, once that is known.
+    pub source: Reference,
+    /// The digest that the destination is to show, once it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// The target's name in the spec.
+    pub target: String,
+    /// The name there. It has neither tag nor digest where these could not be told.
+    pub destination: Reference,
+    /// What the target says of tags that show something else.
+    pub overwrite: Overwrite,
+    /// What is to be done.
+    #[serde(flatten)]
+    pub kind: Kind,
+    /// Why, in a person's words.
+    pub reason: String,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "action", rename_all_fields = "camelCase")]
+pub enum Kind {
+    /// Nothing: the destination is as it is wanted.
+    InSync {
+        /// Who put it there.
+        origin: Origin,
+    },
+    /// The destination is to be made to show the source's digest.
+    Copy {
+        /// The digest that it shows now; `None` where nothing is there.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        replaces: Option<Digest>,
+    },
+    /// Nothing: somebody else owns the destination, or it may not be overwritten.
+    Conflict,
+    /// Nothing can be done.
+    Failed {
+        /// What kind of trouble it is.
+        class: Class,
+    },
+    /// Nothing yet: a registry's limit puts it off.
+    Deferred {
+        /// When it is worth another try.
+        until: Timestamp,
+    },
+}

@@ -1,0 +1,76 @@
+//! Collisions: two artifacts under one name, and images that would be written over a source.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Wanted, destination::Destination, loops, resolve::Resolved};
+use crate::reference::{Reference, Repository};
+
+/// A destination: the artifact's place among the resolved, and its own place in that.
+pub(super) type At = (usize, usize);
+
+/// A name on a registry, however that is written.
+type Place<'a> = (&'a str, &'a str, &'a str);
+
+/// What collides, each with a sentence that says with what.
+///
+/// Two artifacts that show the same digest today collide all the same: a tag may move tomorrow, and then the name would
+/// go back and forth. Only what is pinned to the same digest, on the same target, is the same for ever.
+pub(super) fn find(wanted: &Wanted, resolved: &[Resolved<'_>]) -> BTreeMap<At, String> {
+    let mut first: HashMap<Place<'_>, (At, &Resolved<'_>, &Destination)> = HashMap::new();
+    let mut found = BTreeMap::new();
+    for (artifact, this) in resolved.iter().enumerate() {
+        for (index, destination) in this.destinations.iter().enumerate() {
+            let Some(reference) = destination.name.reference() else { continue };
+            // What is written by digest is what it is, whoever writes it.
+            let Some(tag) = &reference.tag else { continue };
+            let (registry, path) = place(&reference.repository);
+            let at = (artifact, index);
+            let (other_at, other, there) =
+                *first.entry((registry, path, tag.as_str())).or_insert((at, this, destination));
+            if other_at == at || are_same_for_ever((this, destination), (other, there)) {
+                continue;
+            }
+            found.insert(at, clash(reference, (this, destination), (other, there)));
+            found.entry(other_at).or_insert_with(|| clash(reference, (other, there), (this, destination)));
+        }
+    }
+    for (at, sentence) in loops::find(wanted, resolved) {
+        found.entry(at).or_insert(sentence);
+    }
+    found
+}
+
+/// Registry and path, with a port that goes without saying left out.
+pub(super) fn place(repository: &Repository) -> (&str, &str) {
+    let registry = repository.registry();
+    (registry.strip_suffix(":443").unwrap_or(registry), repository.path())
+}
+
+type Entry<'a> = (&'a Resolved<'a>, &'a Destination);
+
+fn are_same_for_ever((a, at_a): Entry<'_>, (b, at_b): Entry<'_>) -> bool {
+    let pinned = a.artifact.pinned();
+    pinned.is_some() && pinned == b.artifact.pinned() && at_a.target.index == at_b.target.index
+}
+
+fn clash(name: &Reference, (this, here): Entry<'_>, (other, there): Entry<'_>) -> String {
+    let (a, b) = (&this.artifact.image.name, &other.artifact.image.name);
+    let (tag, other_tag) = (this.artifact.tag.as_ref(), other.artifact.tag.as_ref());
+    let name = name.familiar();
+    if here.target.index != there.target.index {
+        let (this, other) = (&here.target.name, &there.target.name);
+        return format!(
+            "{name} is a name on the target {other} as well as on {this}: write another repository or tag"
+        );
+    }
+    match (tag, other_tag) {
+        (Some(tag), Some(other)) if a == b => {
+            format!(
+                "{name} would be both {tag} and {other} of the image {a}: write {{tag}} into the target's tags"
+            )
+        }
+        _ => format!(
+            "{name} would be both the image {a} and the image {b}: write {{path}} or {{name}} into the target's repository"
+        ),
+    }
+}

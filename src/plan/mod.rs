@@ -1,0 +1,50 @@
+//! Plans: what an ImageSync wants, what is remembered and what was seen, made into actions with reasons. Pure: no
+//! network, no clock, no cluster.
+//!
+//! ```text
+//! Wanted::from_object          the spec, parsed and checked              wanted, target, invalid, spec_collision
+//! select(wanted, listings)     the artifacts, chosen from listings       select, filter, pattern, range, version
+//! selection.questions(...)     the HEADs to make, round by round         questions
+//! decide(...)                  one action for each name, with a reason   decide, rules, collision, loops, ownership
+//! plan.render(detail)          the plan, for people                      render
+//! ```
+//!
+//! What is known of each artifact on the way is put together in `resolve`, its names on targets in `destination`.
+
+mod action;
+mod collision;
+mod decide;
+mod destination;
+mod filter;
+mod invalid;
+mod loops;
+mod observed;
+mod ownership;
+mod pattern;
+mod questions;
+mod range;
+mod render;
+mod resolve;
+mod rules;
+mod schedule;
+mod select;
+mod spec_collision;
+mod target;
+mod version;
+mod wanted;
+pub use self::{
+    action::{Action, ImageSummary, Kind, LeftOutCount, Plan},
+    decide::decide,
+    filter::LeftOut,
+    invalid::{Fault, Invalid},
+    observed::{Listed, Listings, Observed, Seen},
+    ownership::{Claimant, Ownership},
+    questions::Questions,
+    render::{Detail, Summary},
+    schedule::{Ended, Schedule},
+    select::{Selection, select},
+    wanted::Wanted,
+};
+pub use crate::api::Overwrite;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,228 @@
+//! The rules that decide on one name of an artifact: a chain, in which the first that has something to say decides.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    Kind, Overwrite, Seen,
+    destination::{Destination, Name},
+    ownership::Claimant,
+    resolve::{Remembered, Resolved},
+};
+use crate::{
+    api::{Origin, State},
+    class::{Class, Retry},
+    digest::Digest,
+    reference::Tag,
+};
+
+/// All that a decision rests on.
+pub(super) struct Input<'a> {
+    pub(super) this: &'a Resolved<'a>,
+    pub(super) destination: &'a Destination,
+    /// What was seen at the destination.
+    pub(super) seen: Option<&'a Seen>,
+    /// What is remembered of the destination.
+    pub(super) remembered: Option<Remembered<'a>>,
+    /// What the destination collides with, in a sentence.
+    pub(super) collision: Option<String>,
+    /// Who owns the destination, if it is somebody else.
+    pub(super) owner: Option<&'a Claimant>,
+    pub(super) me: &'a Claimant,
+    pub(super) now: Timestamp,
+}
+
+/// What is to be done, and why in a person's words.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Decision {
+    pub(super) kind: Kind,
+    pub(super) reason: String,
+}
+
+type Rule = fn(&Input<'_>) -> Option<Decision>;
+
+/// What needs no look at a registry comes first. A digest that is there needs no source; so what is wrong with the
+/// source comes after that.
+const RULES: [Rule; 11] = [
+    no_name_possible,
+    collides,
+    owned_by_another,
+    never_moves_and_is_recorded,
+    shows_the_digest,
+    source_is_gone,
+    source_is_in_trouble,
+    target_is_in_trouble,
+    is_absent,
+    may_not_be_overwritten,
+    shows_another_digest,
+];
+
+/// How long a limit lasts of which the registry did not say how long.
+const A_WHILE: SignedDuration = SignedDuration::from_mins(1);
+
+pub(super) fn decide(input: &Input<'_>) -> Decision {
+    let decided = RULES.iter().find_map(|rule| rule(input));
+    decided.unwrap_or_else(|| {
+        let name = input.destination.name.to_reference();
+        failed(Class::Internal, format!("not looked at: {} or {name}", input.this.source.familiar()))
+    })
+}
+
+/// What trouble with a registry means: a limit puts things off, everything else fails.
+pub(super) fn trouble(class: Class, message: String, until: Option<Timestamp>, now: Timestamp) -> Decision {
+    if class.retry() == Retry::Deferred {
+        let until = until.or_else(|| now.checked_add(A_WHILE).ok()).unwrap_or(now).max(now);
+        return Decision { kind: Kind::Deferred { until }, reason: message };
+    }
+    failed(class, message)
+}
+
+fn no_name_possible(input: &Input<'_>) -> Option<Decision> {
+    match &input.destination.name {
+        Name::Refused { problem, .. } => Some(failed(Class::InvalidSpec, problem.clone())),
+        Name::Known(_) | Name::NeedsDigest(_) => None,
+    }
+}
+
+fn collides(input: &Input<'_>) -> Option<Decision> {
+    input.collision.clone().map(conflict)
+}
+
+fn owned_by_another(input: &Input<'_>) -> Option<Decision> {
+    let owner = input.owner?.towards(input.me);
+    Some(conflict(format!("{owner} owns it, being older: write another repository or tag")))
+}
+
+fn never_moves_and_is_recorded(input: &Input<'_>) -> Option<Decision> {
+    let remembered = input.remembered.filter(|_| input.this.settled)?;
+    Some(in_sync(remembered.target.origin, "never moves, and was mirrored"))
+}
+
+fn shows_the_digest(input: &Input<'_>) -> Option<Decision> {
+    let digest = input.this.digest?;
+    if input.found()? != digest {
+        return None;
+    }
+    // What was there before anything was recorded is not ours to delete one day, unless the person says so.
+    Some(if input.wrote(digest) {
+        in_sync(Origin::Written, "up to date")
+    } else if input.destination.target.adopt {
+        in_sync(Origin::Written, "was there already, and is adopted")
+    } else {
+        in_sync(Origin::Found, "was there already")
+    })
+}
+
+fn source_is_gone(input: &Input<'_>) -> Option<Decision> {
+    let Seen::Absent = input.this.at_source? else { return None };
+    let source = input.this.source.familiar();
+    let reason = match (input.this.record, input.this.artifact.named) {
+        (Some(_), _) => format!("{source} is gone from the source; what is on the target stays as it is"),
+        (None, true) => format!("{source} is not at the source: write a tag or digest that is"),
+        (None, false) => format!("{source} is listed by the source, and not there"),
+    };
+    Some(failed(Class::NotFound, reason))
+}
+
+fn source_is_in_trouble(input: &Input<'_>) -> Option<Decision> {
+    match input.this.at_source? {
+        Seen::Failed { class, message, until } => Some(trouble(*class, message.clone(), *until, input.now)),
+        // Only a source that is pinned can have another digest than what was seen there.
+        Seen::Digest(found) if input.this.digest != Some(found) => {
+            let source = input.this.source.familiar();
+            Some(failed(Class::DigestMismatch, format!("{source} is answered with the digest {found}")))
+        }
+        Seen::Digest(_) | Seen::Absent => None,
+    }
+}
+
+fn target_is_in_trouble(input: &Input<'_>) -> Option<Decision> {
+    match input.seen? {
+        Seen::Failed { class, message, until } => Some(trouble(*class, message.clone(), *until, input.now)),
+        Seen::Digest(_) | Seen::Absent => None,
+    }
+}
+
+fn is_absent(input: &Input<'_>) -> Option<Decision> {
+    let Seen::Absent = input.seen? else { return None };
+    input.readable()?;
+    let reason = match input.remembered.map(|remembered| remembered.target.state) {
+        Some(State::InSync) => "was there, and is gone from the target",
+        Some(State::Pending | State::Failed | State::Deferred) => "is not there yet; it was tried before",
+        Some(State::Conflict) | None => "is not there yet",
+    };
+    Some(Decision { kind: Kind::Copy { replaces: None }, reason: reason.to_owned() })
+}
+
+fn may_not_be_overwritten(input: &Input<'_>) -> Option<Decision> {
+    let (Overwrite::Never, Some(found), Some(_)) =
+        (input.destination.target.overwrite, input.found(), input.this.digest)
+    else {
+        return None;
+    };
+    let reason = input.difference(found);
+    Some(conflict(format!("{reason}; the target's overwrite is Never")))
+}
+
+fn shows_another_digest(input: &Input<'_>) -> Option<Decision> {
+    let found = input.found()?;
+    input.readable()?;
+    Some(Decision { kind: Kind::Copy { replaces: Some(found.clone()) }, reason: input.difference(found) })
+}
+
+impl Input<'_> {
+    /// The digest that the destination shows.
+    fn found(&self) -> Option<&Digest> {
+        match self.seen? {
+            Seen::Digest(digest) => Some(digest),
+            Seen::Absent | Seen::Failed { .. } => None,
+        }
+    }
+
+    /// The digest to copy, if it was seen at the source.
+    fn readable(&self) -> Option<&Digest> {
+        match self.this.at_source? {
+            Seen::Digest(_) => self.this.digest,
+            Seen::Absent | Seen::Failed { .. } => None,
+        }
+    }
+
+    /// Whether the destination shows `digest` because this ImageSync wrote it there.
+    fn wrote(&self, digest: &Digest) -> bool {
+        let written =
+            |name: Remembered<'_>| name.target.origin == Origin::Written && name.target.digest == *digest;
+        self.remembered.is_some_and(written)
+    }
+
+    /// How it comes that the destination shows `found`, which is not what it is to show.
+    fn difference(&self, found: &Digest) -> String {
+        let artifact = self.this.artifact;
+        let (old, new) = (found.short(), self.this.digest.map_or("", Digest::short));
+        match self.remembered {
+            Some(Remembered { of, .. }) if self.wrote(found) && !artifact.has(of) => {
+                let tag = |tag: Option<&str>, short| {
+                    tag.map_or_else(|| format!("@{short}"), |tag| format!(":{tag}"))
+                };
+                let (from, to) =
+                    (tag(of.tag.as_deref(), old), tag(artifact.tag.as_ref().map(Tag::as_str), new));
+                format!("moves from {}{from} to {}{to}", of.image, artifact.image.name)
+            }
+            Some(_) if self.wrote(found) => format!("moved at the source from {old} to {new}"),
+            Some(Remembered { target, .. }) if target.state == State::InSync => {
+                format!("was changed on the target by somebody else from {} to {old}", target.digest.short())
+            }
+            _ => format!("{old} is there, and {new} at the source"),
+        }
+    }
+}
+
+fn in_sync(origin: Origin, reason: &str) -> Decision {
+    Decision { kind: Kind::InSync { origin }, reason: reason.to_owned() }
+}
+
+fn conflict(reason: String) -> Decision {
+    Decision { kind: Kind::Conflict, reason }
+}
+
+fn failed(class: Class, reason: String) -> Decision {
+    Decision { kind: Kind::Failed { class }, reason }
+}

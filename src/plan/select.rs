@@ -1,0 +1,163 @@
+//! Selection: the artifacts that an ImageSync is about, chosen from what its sources list.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use semver::Version;
+
+use super::{
+    Listed, Listings, Wanted,
+    action::{ImageSummary, LeftOutCount},
+    filter::{Choice, Chosen},
+    target::Target,
+    version::version,
+    wanted::{Image, Tags},
+};
+use crate::{
+    api::Record,
+    class::Class,
+    digest::Digest,
+    reference::{Reference, Tag},
+};
+
+/// What was selected, image by image in the spec's order; of an image, the newest version first.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    pub(super) targets: Vec<Arc<Target>>,
+    pub(super) artifacts: Vec<Artifact>,
+    pub(super) unlisted: Vec<Unlisted>,
+    pub(super) images: Vec<ImageSummary>,
+}
+
+/// One (image, tag) that was selected.
+#[derive(Clone, Debug)]
+pub(super) struct Artifact {
+    pub(super) image: Arc<Image>,
+    /// The source's tag; none if the source is pinned by digest alone.
+    pub(super) tag: Option<Tag>,
+    /// The person named it, and it was not chosen from a listing.
+    pub(super) named: bool,
+    /// It is the highest version of its image.
+    pub(super) newest: bool,
+    /// A person said that this tag never moves.
+    pub(super) immutable: bool,
+}
+
+/// An image whose tags could not be listed.
+#[derive(Clone, Debug)]
+pub(super) struct Unlisted {
+    pub(super) image: Arc<Image>,
+    pub(super) class: Class,
+    pub(super) message: String,
+    pub(super) until: Option<Timestamp>,
+}
+
+impl Artifact {
+    fn new(image: &Arc<Image>, tag: Option<Tag>, named: bool) -> Self {
+        let immutable = image.is_immutable(tag.as_ref());
+        Self { image: Arc::clone(image), tag, named, newest: false, immutable }
+    }
+
+    /// The digest that the source is pinned to.
+    pub(super) fn pinned(&self) -> Option<&Digest> {
+        match &self.image.tags {
+            Tags::One { digest, .. } => digest.as_ref(),
+            Tags::Some(_) => None,
+        }
+    }
+
+    /// Whether this is the record of this artifact.
+    pub(super) fn has(&self, record: &Record) -> bool {
+        record.image == self.image.name && record.tag.as_deref() == self.tag.as_ref().map(Tag::as_str)
+    }
+
+    /// Where it is read, as the person wrote it.
+    pub(super) fn source(&self) -> Reference {
+        Reference {
+            repository: self.image.source.clone(),
+            tag: self.tag.clone(),
+            digest: self.pinned().cloned(),
+        }
+    }
+}
+
+/// Chooses the artifacts of every image.
+///
+/// # Guarantees
+///
+/// The result depends on which tags a listing has, and not on their order. What could not be listed is in the result
+/// as such; tags that the spec names are selected all the same.
+#[must_use]
+pub fn select(wanted: &Wanted, listings: &Listings) -> Selection {
+    let targets = wanted.targets.clone();
+    let mut selection =
+        Selection { targets, artifacts: Vec::new(), unlisted: Vec::new(), images: Vec::new() };
+    for image in &wanted.images {
+        match &image.tags {
+            Tags::One { tag, .. } => {
+                let version = tag.as_ref().and_then(|tag| version(tag.as_str()));
+                let artifact = Artifact::new(image, tag.clone(), true);
+                selection.add(image, vec![(artifact, version)], true);
+            }
+            Tags::Some(filter) => {
+                let listing =
+                    if image.is_listed() { selection.listing(image, listings) } else { Some([].as_slice()) };
+                let Choice { chosen, left_out } = filter.choose(listing.unwrap_or_default());
+                let artifact =
+                    |Chosen { tag, version, named }| (Artifact::new(image, Some(tag), named), version);
+                selection.add(image, chosen.into_iter().map(artifact).collect(), listing.is_some());
+                if let Some(summary) = selection.images.last_mut() {
+                    let counts = left_out.into_iter().map(|(reason, count)| LeftOutCount { reason, count });
+                    summary.left_out = counts.collect();
+                }
+            }
+        }
+    }
+    selection
+}
+
+impl Selection {
+    /// The tags that the source lists. If it does not, that is noted.
+    fn listing<'l>(&mut self, image: &Arc<Image>, listings: &'l Listings) -> Option<&'l [Tag]> {
+        let (class, message, until) = match listings.get(&image.source) {
+            Some(Listed::Tags(tags)) => return Some(tags),
+            Some(Listed::Failed { class, message, until }) => (*class, message.clone(), *until),
+            None => (Class::Internal, format!("the tags of {} were not listed", image.source), None),
+        };
+        self.unlisted.push(Unlisted { image: Arc::clone(image), class, message, until });
+        None
+    }
+
+    /// Takes an image's artifacts, the newest version first. Which of them is the newest is known only if the source
+    /// was listed (`complete`): a listing that fails shall not move an alias back.
+    fn add(&mut self, image: &Image, artifacts: Vec<(Artifact, Option<Version>)>, complete: bool) {
+        let mut summary = ImageSummary {
+            image: image.name.clone(),
+            source: image.source.clone(),
+            selected: artifacts.len(),
+            left_out: Vec::new(),
+            notes: Vec::new(),
+        };
+        if self.targets.iter().all(|target| target.repository(image).is_none()) {
+            summary.notes.push("no target keeps it".to_owned());
+        }
+        let first = self.artifacts.len();
+        let has_version = artifacts.first().is_some_and(|(_, version)| version.is_some());
+        self.artifacts.extend(artifacts.into_iter().map(|(artifact, _)| artifact));
+        match self.artifacts.get_mut(first) {
+            Some(newest) if complete && has_version => newest.newest = true,
+            _ => summary.notes.extend(self.aliases_without(image, complete)),
+        }
+        self.images.push(summary);
+    }
+
+    fn aliases_without(&self, image: &Image, complete: bool) -> Vec<String> {
+        let why =
+            if complete { "no tag that is selected is a version" } else { "the newest version is not known" };
+        let here = self.targets.iter().filter(|target| target.repository(image).is_some());
+        let aliases = here.flat_map(|target| target.aliases.iter().map(move |alias| (target, alias)));
+        aliases
+            .map(|(target, alias)| format!("the alias {alias} on {} is left as it is: {why}", target.name))
+            .collect()
+    }
+}

@@ -1,0 +1,179 @@
+//! Specs as people write them, and a world of registries that is only a table.
+
+mod collisions;
+mod decisions;
+mod destinations;
+mod properties;
+mod questions;
+mod render;
+mod scale;
+mod selection;
+mod specs;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::{
+    api::{ImageSync, Origin, Record, State, TargetRecord},
+    digest::Digest,
+    records::Records,
+    reference::{Reference, Repository, Tag},
+};
+
+/// The object whose `spec` this is.
+fn object(spec: &str) -> ImageSync {
+    let spec = format!("  {}", spec.replace('\n', "\n  "));
+    let yaml = format!(
+        "apiVersion: imagesync.dev/v1alpha1\nkind: ImageSync\nmetadata: {{name: base, namespace: team}}\nspec:\n{spec}"
+    );
+    serde_saphyr::from_str(&yaml).unwrap_or_else(|error| panic!("{error}\n{yaml}"))
+}
+
+fn wanted(spec: &str) -> Wanted {
+    Wanted::from_object(&object(spec)).unwrap_or_else(|invalid| panic!("{invalid:#?}"))
+}
+
+fn reference(text: &str) -> Reference {
+    text.parse().unwrap()
+}
+
+/// A digest that is told by its name.
+fn digest(name: &str) -> Digest {
+    Digest::sha256(name.as_bytes())
+}
+
+fn now() -> Timestamp {
+    "2026-01-02T03:04:05Z".parse().unwrap()
+}
+
+/// What sources and targets hold, and what is remembered.
+#[derive(Clone, Debug, Default)]
+struct World {
+    holds: BTreeMap<Reference, Seen>,
+    listings: Listings,
+    records: Records,
+    ownership: Ownership,
+    /// Every change of a record is later than the one before.
+    changes: i64,
+}
+
+impl World {
+    /// A world in which each source has its tag, which shows the digest named after it.
+    fn with(tags: &[&str]) -> Self {
+        let mut world = Self::default();
+        for tag in tags {
+            world.push(tag, tag);
+        }
+        world
+    }
+
+    /// Points a tag at the digest that is named so.
+    fn push(&mut self, tag: &str, name: &str) {
+        let reference = reference(tag);
+        self.set(reference.clone(), Seen::Digest(digest(name)));
+        let tags = self.listings.entry(reference.repository).or_insert(Listed::Tags(Vec::new()));
+        if let (Listed::Tags(tags), Some(tag)) = (tags, reference.tag)
+            && !tags.contains(&tag)
+        {
+            tags.push(tag);
+        }
+    }
+
+    fn set(&mut self, at: Reference, seen: Seen) {
+        if let (Some(_), Seen::Digest(digest)) = (&at.tag, &seen) {
+            self.holds.insert(at.repository.at_digest(digest.clone()), seen.clone());
+        }
+        self.holds.insert(at, seen);
+    }
+
+    fn see(&self, at: &Reference) -> Seen {
+        let by_digest = at.digest.as_ref().map(|digest| at.repository.at_digest(digest.clone()));
+        self.holds.get(&by_digest.unwrap_or_else(|| at.clone())).cloned().unwrap_or(Seen::Absent)
+    }
+
+    fn answer(&self, Questions { sources, targets }: Questions) -> Observed {
+        Observed {
+            sources: sources.into_iter().map(|at| (at.clone(), self.see(&at))).collect(),
+            targets: targets.into_iter().map(|(target, at)| ((target, at.clone()), self.see(&at))).collect(),
+        }
+    }
+
+    /// Plans as the engine does: questions until there are none, then decisions.
+    fn plan(&self, wanted: &Wanted) -> Plan {
+        let selection = select(wanted, &self.listings);
+        let mut observed = Observed::default();
+        loop {
+            let questions = selection.questions(&self.records, &observed);
+            if questions.is_empty() {
+                return decide(wanted, &selection, &self.records, &observed, &self.ownership, now());
+            }
+            observed.extend(self.answer(questions));
+        }
+    }
+
+    /// Does what a plan says, and remembers it.
+    fn apply(&mut self, plan: &Plan) {
+        for action in &plan.actions {
+            let Some(wanted) = &action.digest else { continue };
+            let origin = match action.kind {
+                Kind::Copy { .. } => Origin::Written,
+                Kind::InSync { origin } => origin,
+                Kind::Conflict | Kind::Failed { .. } | Kind::Deferred { .. } => continue,
+            };
+            self.set(action.destination.clone(), Seen::Digest(wanted.clone()));
+            self.remember(action, wanted, origin, State::InSync);
+        }
+    }
+
+    fn remember(&mut self, action: &Action, digest: &Digest, origin: Origin, state: State) {
+        self.changes += 1;
+        let tag = action.tag.as_ref().map(ToString::to_string);
+        let mut record = self.records.get(&action.image, tag.as_deref()).cloned().unwrap_or_else(|| Record {
+            image: action.image.clone(),
+            tag,
+            source_digest: None,
+            targets: Vec::new(),
+        });
+        record.source_digest = Some(digest.clone());
+        let reference = action.destination.to_string();
+        record.targets.retain(|target| target.reference != reference);
+        record.targets.push(TargetRecord {
+            name: action.target.clone(),
+            reference,
+            digest: digest.clone(),
+            origin,
+            state,
+            class: None,
+            message: None,
+            last_change: Timestamp::from_second(self.changes).unwrap(),
+        });
+        self.records.put(record);
+    }
+}
+
+/// Each action as a short line: `sign tag -> destination`.
+fn lines(plan: &Plan) -> Vec<String> {
+    let line = |action: &Action| {
+        let sign = match &action.kind {
+            Kind::InSync { origin: Origin::Written } => "=".to_owned(),
+            Kind::InSync { origin: Origin::Found } => "= found".to_owned(),
+            Kind::Copy { replaces: None } => "+".to_owned(),
+            Kind::Copy { replaces: Some(_) } => "~".to_owned(),
+            Kind::Conflict => "Conflict".to_owned(),
+            Kind::Failed { class } => class.to_string(),
+            Kind::Deferred { .. } => "Deferred".to_owned(),
+        };
+        format!("{sign} {}", action.destination)
+    };
+    plan.actions.iter().map(line).collect()
+}
+
+fn only(plan: &Plan) -> &Action {
+    let [action] = plan.actions.as_slice() else { panic!("{plan:#?}") };
+    action
+}

@@ -1,0 +1,365 @@
+//! What goes wrong with a registry, in words that say what was being done and what a person can do about it.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use http::StatusCode;
+use jiff::Timestamp;
+
+use super::{answer::Answer, manifest::ManifestError, settings::SettingsError};
+use crate::{class::Class, digest::Digest};
+
+/// What was being done with a registry, to which reference, and why it did not work.
+///
+/// Its text is the first half ("cannot read the manifest docker.io/library/alpine:3.20"); the [`Cause`] is its
+/// source. [`message`] puts both in one line.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {doing}")]
+pub struct Error {
+    doing: String,
+    #[source]
+    cause: Box<Cause>,
+}
+
+/// Why something did not work.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// No connection, or none that stayed until the answer began.
+    #[error("{host} cannot be reached ({reason}); check the name, the network, and a proxy if there is one")]
+    Unreachable {
+        /// The host that was called.
+        host: String,
+        /// What the HTTP client says.
+        reason: String,
+    },
+    /// There is a host, and TLS does not come about.
+    #[error(
+        "no trust in {host} ({reason}); the registries file can name its authority (`caFile`), or say `plainHttp`"
+    )]
+    Untrusted {
+        /// The host that was called.
+        host: String,
+        /// What the HTTP client says.
+        reason: String,
+    },
+    /// The connection broke while an answer's body was read.
+    #[error("the connection to {host} broke ({reason})")]
+    Torn {
+        /// The host that was called.
+        host: String,
+        /// What the HTTP client says.
+        reason: String,
+    },
+    /// The bytes that should be sent did not come.
+    #[error("the bytes to be sent did not come")]
+    Body(#[source] std::io::Error),
+    /// The registry stopped answering.
+    #[error("{host} sent no {awaited} for {} s", .after.as_secs())]
+    Silent {
+        /// The host that was called.
+        host: String,
+        /// What was waited for.
+        awaited: &'static str,
+        /// How long.
+        after: Duration,
+    },
+    /// 401, with the best that the credential can do.
+    #[error(
+        "{registry} does not accept {who} for this ({answer}); check the credential, or that the repository exists"
+    )]
+    Unauthorized {
+        /// The registry.
+        registry: String,
+        /// Whose credential it was.
+        who: String,
+        /// What the registry said.
+        answer: Answer,
+    },
+    /// 403.
+    #[error("{registry} does not permit this to {who} ({answer}); ask its administrator for access")]
+    Forbidden {
+        /// The registry.
+        registry: String,
+        /// Whose credential it was.
+        who: String,
+        /// What the registry said.
+        answer: Answer,
+    },
+    /// A credential helper did not give a credential.
+    #[error("the credential helper {helper} gives no credential for {registry}: {detail}")]
+    Helper {
+        /// The helper's name, without `docker-credential-`.
+        helper: String,
+        /// The registry.
+        registry: String,
+        /// What it said.
+        detail: String,
+    },
+    /// The token was refused in the middle of a body that cannot be sent again; the next request gets a new one.
+    #[error("{registry} wanted a new token while the bytes were on their way")]
+    Expired {
+        /// The registry.
+        registry: String,
+    },
+    /// No token could be had. It is never tried without.
+    #[error("no token from {realm}")]
+    Token {
+        /// Where it was asked for.
+        realm: String,
+        /// Why there is none.
+        #[source]
+        source: Arc<Self>,
+    },
+    /// 404, from a registry that says which kind it is.
+    #[error("it is not there ({answer}); check the name")]
+    NotFound {
+        /// What the registry said.
+        answer: Answer,
+    },
+    /// 404 without a word that a registry would say: it proves nothing.
+    #[error("a 404 that does not come from a registry ({answer}); check the host, and proxies before it")]
+    Unproven {
+        /// What was said.
+        answer: Answer,
+    },
+    /// 429, or a limit that the registry announced.
+    #[error("{registry} limits the rate: wait until {until}")]
+    RateLimited {
+        /// The registry.
+        registry: String,
+        /// When it takes requests again.
+        until: Timestamp,
+    },
+    /// The registry has a problem of its own (5xx).
+    #[error("{host} failed ({answer}); this is the registry's own trouble")]
+    Failed {
+        /// The host.
+        host: String,
+        /// What it said.
+        answer: Answer,
+    },
+    /// The registry sent us to another host, and that one did not deliver.
+    #[error("{host}, where the registry keeps its content, answered {status}")]
+    Elsewhere {
+        /// The host that the registry redirected to.
+        host: String,
+        /// Its answer.
+        status: StatusCode,
+    },
+    /// A manifest was refused because content that it names is not there.
+    #[error("the registry does not have all that this manifest names ({answer})")]
+    MissingContent {
+        /// What the registry said.
+        answer: Answer,
+    },
+    /// An upload's session is gone, or stands elsewhere than we do.
+    #[error("the registry no longer knows this upload ({answer})")]
+    SessionLost {
+        /// What the registry said.
+        answer: Answer,
+    },
+    /// Another 4xx.
+    #[error("the registry refuses it ({answer})")]
+    Refused {
+        /// What the registry said.
+        answer: Answer,
+    },
+    /// The registry cannot do this at all.
+    #[error("the registry does not support this ({answer})")]
+    Unsupported {
+        /// What the registry said.
+        answer: Answer,
+    },
+    /// An HTML page where a registry's answer should be.
+    #[error(
+        "{host} answers with a web page: it is not a registry, or a proxy or login page stands before it"
+    )]
+    WebPage {
+        /// The host.
+        host: String,
+    },
+    /// An answer that no registry should give.
+    #[error("{host} does not keep to the protocol: {detail}")]
+    Protocol {
+        /// The host.
+        host: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The bytes are not those that the digest names.
+    #[error(
+        "the bytes that came do not have the digest {expected}: they were damaged, or the registry serves wrong ones"
+    )]
+    Digest {
+        /// What they should have.
+        expected: Digest,
+    },
+    /// The registry says another digest than the one that counts.
+    #[error("the registry gives the digest {said} to what has {expected}")]
+    OtherDigest {
+        /// What is right.
+        expected: Digest,
+        /// What the registry says.
+        said: Digest,
+    },
+    /// More bytes or fewer than promised.
+    #[error("{expected} bytes were promised, and {found} came")]
+    Length {
+        /// How many should come.
+        expected: u64,
+        /// How many came, or were announced.
+        found: Found,
+    },
+    /// Larger than anything honest.
+    #[error("the {what} is larger than {limit} bytes, which is more than is accepted")]
+    TooLarge {
+        /// What is.
+        what: &'static str,
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// The registry takes nothing so large (413).
+    #[error("the registry does not accept something so large ({answer})")]
+    RefusedSize {
+        /// What the registry said.
+        answer: Answer,
+    },
+    /// The manifest cannot be used.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// An address that the registry named, and that is not safe to call.
+    #[error("the registry refers to {url}, which is refused: {why}")]
+    Unsafe {
+        /// The address, without secrets.
+        url: String,
+        /// Why.
+        why: &'static str,
+    },
+    /// Too many redirects.
+    #[error("more than {limit} redirects, the last to {url}")]
+    Redirects {
+        /// How many are followed.
+        limit: usize,
+        /// The last.
+        url: String,
+    },
+    /// The host's name cannot be part of a URL.
+    #[error("`{host}` is not a host that can be called")]
+    Host {
+        /// The registry as it is written.
+        host: String,
+    },
+    /// The registries file, or a file that it names.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A defect in this program.
+    #[error("an error of ImageSync itself: {0}")]
+    Internal(String),
+}
+
+/// How many bytes came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// This many.
+    Exactly(u64),
+    /// More than were promised; it was not read how many.
+    More,
+}
+
+impl Error {
+    pub(crate) fn new(doing: impl Into<String>, cause: impl Into<Cause>) -> Self {
+        Self { doing: doing.into(), cause: Box::new(cause.into()) }
+    }
+
+    /// Why.
+    #[must_use]
+    pub const fn cause(&self) -> &Cause {
+        &self.cause
+    }
+
+    /// The class that decides what happens next.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.cause.class()
+    }
+
+    /// Until when the registry takes no requests, where it limits the rate.
+    #[must_use]
+    pub fn until(&self) -> Option<Timestamp> {
+        self.cause.until()
+    }
+
+    /// A manifest was refused because the registry lacks a blob or a manifest that it names.
+    #[must_use]
+    pub const fn is_missing_content(&self) -> bool {
+        matches!(*self.cause, Cause::MissingContent { .. })
+    }
+}
+
+impl Cause {
+    /// The class that decides what happens next.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Unreachable { .. }
+            | Self::Untrusted { .. }
+            | Self::Torn { .. }
+            | Self::Body(_)
+            | Self::Expired { .. }
+            | Self::Unproven { .. }
+            | Self::Failed { .. }
+            | Self::Elsewhere { .. }
+            | Self::SessionLost { .. }
+            | Self::Protocol { .. } => Class::Unavailable,
+            Self::Silent { .. } => Class::Timeout,
+            Self::Unauthorized { .. } | Self::Helper { .. } => Class::Unauthorized,
+            Self::Forbidden { .. } | Self::Unsafe { .. } | Self::Redirects { .. } => Class::Forbidden,
+            // A token server that does not know its own address says nothing about the image.
+            Self::Token { source, .. } => match source.class() {
+                Class::NotFound => Class::Unavailable,
+                class => class,
+            },
+            Self::NotFound { .. } | Self::MissingContent { .. } => Class::NotFound,
+            Self::RateLimited { .. } => Class::RateLimited,
+            Self::Refused { .. } | Self::Unsupported { .. } | Self::WebPage { .. } => Class::Unsupported,
+            Self::Digest { .. } | Self::OtherDigest { .. } | Self::Length { .. } => Class::DigestMismatch,
+            Self::TooLarge { .. } | Self::RefusedSize { .. } => Class::TooLarge,
+            Self::Manifest(error) => error.class(),
+            Self::Host { .. } | Self::Settings(_) => Class::InvalidSpec,
+            Self::Internal(_) => Class::Internal,
+        }
+    }
+
+    pub(crate) fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::RateLimited { until, .. } => Some(*until),
+            Self::Token { source, .. } => source.until(),
+            _ => None,
+        }
+    }
+}
+
+/// An error with all its causes in one line, as people read it.
+#[must_use]
+pub fn message(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        // Some errors repeat their cause.
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(bytes) => bytes.fmt(f),
+            Self::More => f.write_str("more"),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! `Link` headers: where the next page of a list is (RFC 8288).
+
+/// The target of the first link whose relation is `next`. Nothing in the text makes this panic.
+pub(crate) fn next(header: &str) -> Option<&str> {
+    let mut rest = header;
+    loop {
+        let start = rest.find('<')?;
+        let (target, after) = rest.get(start + 1..)?.split_once('>')?;
+        // The parameters end where the next link begins.
+        let end = after.find('<').unwrap_or(after.len());
+        let (parameters, following) = after.split_at(end);
+        if is_next(parameters) {
+            return Some(target.trim());
+        }
+        rest = following;
+    }
+}
+
+fn is_next(parameters: &str) -> bool {
+    parameters.split(';').any(|parameter| {
+        let Some((name, value)) = parameter.split_once('=') else { return false };
+        let value = value.trim().trim_end_matches(',').trim().trim_matches('"');
+        name.trim().eq_ignore_ascii_case("rel")
+            && value.split_ascii_whitespace().any(|relation| relation.eq_ignore_ascii_case("next"))
+    })
+}

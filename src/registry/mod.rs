@@ -1,0 +1,42 @@
+//! The distribution protocol: what registries are asked, and what of their answers is believed.
+//!
+//! Start with [`Registries`], one a process. It opens a [`Remote`]: one repository with one credential, whose methods
+//! are the protocol, one file a noun. They all go through the transport, where budgets, retries, tokens and the
+//! check of addresses are, so that nothing gets around them.
+
+mod account;
+mod answer;
+mod blobs;
+mod error;
+mod keychain;
+mod link;
+mod manifest;
+mod manifests;
+mod mount;
+mod read;
+mod redact;
+mod registries;
+mod remote;
+mod settings;
+mod tags;
+#[cfg(test)]
+mod tests;
+mod transport;
+mod upload;
+
+pub use self::{
+    account::Account,
+    answer::Answer,
+    error::{Cause, Error, Found, message},
+    keychain::{Keychain, KeychainError},
+    manifest::{
+        Blob, DOCKER_LIST, DOCKER_MANIFEST, Descriptor, Manifest, ManifestError, OCI_ARTIFACT, OCI_INDEX,
+        OCI_MANIFEST,
+    },
+    mount::Mount,
+    registries::Registries,
+    remote::{At, Remote},
+    settings::{CredentialHelper, HostSettings, Settings, SettingsError},
+    transport::Counters,
+    upload::Upload,
+};

@@ -1,0 +1,131 @@
+//! The layer that shows who we are.
+//!
+//! 1. Is it known how the registry wants its requests signed? With a credential, an unknown one is asked (`GET /v2/`),
+//!    because some say 404 to strangers. Without a credential, the request itself asks.
+//! 2. The request goes out, signed that way: with nothing, a password, or a token that covers its scopes.
+//! 3. A 401 has a challenge. The token is thrown away, one is fetched for the challenge's scopes and ours, and the
+//!    request goes out again, once.
+
+mod challenge;
+mod scope;
+#[cfg(test)]
+mod tests;
+mod token;
+mod wallet;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{HeaderValue, Method, StatusCode};
+use secrecy::ExposeSecret as _;
+
+use self::{challenge::Challenge, token::Token};
+pub(crate) use self::{challenge::Scheme, scope::Scopes, wallet::Wallet};
+use super::{Request, Response, Transport, guard};
+use crate::registry::{error::Cause, keychain::Credential};
+
+/// What is shown with a request.
+#[derive(Default)]
+struct Shown {
+    header: Option<HeaderValue>,
+    token: Option<Token>,
+}
+
+pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result<Response, Cause> {
+    let shown = show(transport, &request.scopes).await?;
+    let response = guard::send(transport, request, shown.header.clone()).await?;
+    if response.status() != StatusCode::UNAUTHORIZED || response.is_foreign {
+        return Ok(response);
+    }
+    let Some(challenge) = challenge(&response) else {
+        return Err(unauthorized(transport, response).await);
+    };
+    let scopes = request.scopes.clone().and(&challenge.scopes);
+    transport.endpoint.learn(challenge.scheme);
+    if let Some(token) = &shown.token {
+        if challenge.is_insufficient && token.scopes().cover(&scopes) {
+            // Another token for the same would be the same.
+            return Err(unauthorized(transport, response).await);
+        }
+        transport.ledger.wallet.forget(token);
+    }
+    if !request.body.is_replayable() {
+        if shown.header.is_some() && shown.token.is_none() {
+            return Err(unauthorized(transport, response).await);
+        }
+        return Err(Cause::Expired { registry: transport.registry().to_owned() });
+    }
+    let again = show(transport, &scopes).await?;
+    if again.header.is_none() || (again.token.is_none() && again.header == shown.header) {
+        return Err(unauthorized(transport, response).await);
+    }
+    response.finish().await;
+    transport.pass().await?;
+    let response = guard::send(transport, request, again.header).await?;
+    if response.status() == StatusCode::UNAUTHORIZED && !response.is_foreign {
+        if let Some(token) = &again.token {
+            transport.ledger.wallet.forget(token);
+        }
+        return Err(unauthorized(transport, response).await);
+    }
+    Ok(response)
+}
+
+/// What the registry wants to be shown, as far as it is known.
+async fn show(transport: &Transport, scopes: &Scopes) -> Result<Shown, Cause> {
+    let credential = transport.ledger.wallet.credential(transport.account()).await?;
+    if let Credential::Bearer { token } = &credential {
+        return Ok(Shown { header: token::bearer(token), token: None });
+    }
+    if !credential.is_anonymous() && !transport.endpoint.is_known() {
+        ping(transport).await?;
+    }
+    match transport.endpoint.scheme() {
+        None => Ok(Shown::default()),
+        Some(Scheme::Basic) => Ok(Shown { header: basic(&credential), token: None }),
+        Some(Scheme::Bearer { realm, service }) => {
+            let token = transport.ledger.wallet.token(transport, credential, realm, service, scopes).await?;
+            Ok(Shown { header: Some(token.header()), token: Some(token) })
+        }
+    }
+}
+
+/// Asks how requests have to be signed; whoever comes meanwhile waits for the answer.
+async fn ping(transport: &Transport) -> Result<(), Cause> {
+    let _turn = transport.endpoint.ping.lock().await;
+    if transport.endpoint.is_known() {
+        return Ok(());
+    }
+    let mut request = Request::new(Method::GET, transport.endpoint.url("")?, Scopes::default());
+    let response = guard::send(transport, &mut request, None).await?;
+    let status = response.status();
+    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+        let host = response.host();
+        return Err(Cause::Failed { host, answer: response.answer().await });
+    }
+    match challenge(&response).filter(|_| status == StatusCode::UNAUTHORIZED) {
+        Some(challenge) => transport.endpoint.learn(challenge.scheme),
+        None => transport.endpoint.is_open(),
+    }
+    response.finish().await;
+    Ok(())
+}
+
+fn challenge(response: &Response) -> Option<Challenge> {
+    Challenge::of(response.headers(), |realm| guard::Named::in_response(realm, response))
+}
+
+fn basic(credential: &Credential) -> Option<HeaderValue> {
+    let Credential::Password { username, password } = credential else { return None };
+    let pair = STANDARD.encode(format!("{username}:{}", password.expose_secret()));
+    let mut header = HeaderValue::from_str(&format!("Basic {pair}")).ok()?;
+    header.set_sensitive(true);
+    Some(header)
+}
+
+async fn unauthorized(transport: &Transport, response: Response) -> Cause {
+    transport.ledger.wallet.doubt();
+    Cause::Unauthorized {
+        registry: transport.registry().to_owned(),
+        who: transport.account.who(),
+        answer: response.answer().await,
+    }
+}

@@ -1,0 +1,127 @@
+//! The layer that decides where a request may go: redirects are followed here, and addresses checked.
+
+mod address;
+mod resolve;
+#[cfg(test)]
+mod tests;
+
+use http::{
+    HeaderValue, Method, StatusCode,
+    header::{AUTHORIZATION, LOCATION},
+};
+use tokio::time::timeout;
+use url::Url;
+
+pub(crate) use self::{
+    address::Reach,
+    resolve::{REFUSAL, Resolver},
+};
+use super::{Request, Response, Transport, request::Sent, timing::REDIRECTS};
+use crate::registry::{error::Cause, redact};
+
+/// What the client's error says when TLS does not come about.
+const TLS: [&str; 4] =
+    ["invalid peer certificate", "corrupt message", "received fatal alert", "peer is incompatible"];
+
+/// An address that a registry named, and from where it did: what is named from the Internet must be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) url: Url,
+    pub(crate) by: Reach,
+}
+
+impl Named {
+    /// An address that is in `response`; behind a proxy nobody knows where that is, so it counts as the Internet.
+    pub(crate) fn in_response(mut url: Url, response: &Response) -> Self {
+        // What is not there cannot end up in a log. Where this cannot be done there is no host either.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        let by = response.peer().map_or(Some(Reach::Public), |peer| Reach::of(peer.ip()));
+        Self { url, by: by.unwrap_or(Reach::Site) }
+    }
+}
+
+/// Sends a request, and follows where the answer points.
+///
+/// `authorization` goes to the host of the request's URL, and to no other.
+///
+/// # Errors
+///
+/// [`Cause::Unsafe`] and [`Cause::Redirects`] for where it must not go; what keeps an answer from coming.
+pub(super) async fn send(
+    transport: &Transport,
+    request: &mut Request,
+    authorization: Option<HeaderValue>,
+) -> Result<Response, Cause> {
+    let asked = request.url.origin();
+    let mut method = request.method.clone();
+    let mut next =
+        request.named.clone().unwrap_or_else(|| Named { url: request.url.clone(), by: Reach::Public });
+    next.url.clone_from(&request.url);
+    for _ in 0..=REDIRECTS {
+        let client = transport.endpoint.client_for(&next)?;
+        let mut hop = reqwest::Request::new(method.clone(), next.url.clone());
+        *hop.headers_mut() = request.headers.clone();
+        if let Some(authorization) = authorization.as_ref().filter(|_| next.url.origin() == asked) {
+            hop.headers_mut().insert(AUTHORIZATION, authorization.clone());
+        }
+        let (body, sent) = request.body.take();
+        *hop.body_mut() = Some(body);
+        transport.ledger.traffic.request();
+        let response = execute(transport, &client, hop, sent).await?;
+        let mut response = Response::new(response, next.url.origin() != asked, transport.timing.idle);
+        response.is_proxied = transport.endpoint.is_proxied(&next.url);
+        let Some(target) = target(&response, &method).filter(|_| request.body.is_replayable()) else {
+            return Ok(response);
+        };
+        if response.status() == StatusCode::SEE_OTHER {
+            method = if method == Method::HEAD { method } else { Method::GET };
+        }
+        next = Named::in_response(target, &response);
+        response.finish().await;
+    }
+    Err(Cause::Redirects { limit: REDIRECTS, url: redact::url(&next.url) })
+}
+
+/// Where an answer redirects to, if it is a redirect that this method follows.
+fn target(response: &Response, method: &Method) -> Option<Url> {
+    let is_read = *method == Method::GET || *method == Method::HEAD;
+    let is_followed = match response.status() {
+        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => true,
+        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::SEE_OTHER => is_read,
+        _ => false,
+    };
+    let location = response.header(&LOCATION).filter(|_| is_followed)?;
+    response.url().join(location).ok()
+}
+
+async fn execute(
+    transport: &Transport,
+    client: &reqwest::Client,
+    hop: reqwest::Request,
+    sent: Option<Sent>,
+) -> Result<reqwest::Response, Cause> {
+    let host = redact::host(hop.url());
+    let mut answer = std::pin::pin!(client.execute(hop));
+    let patience = if sent.is_some() { transport.timing.commit } else { transport.timing.head };
+    loop {
+        match timeout(patience, &mut answer).await {
+            Ok(answer) => return answer.map_err(|error| unreachable(host, &error)),
+            // As long as bytes are on their way, whoever sends them knows whether they move.
+            Err(_) if sent.as_ref().is_some_and(|sent| !sent.is_all()) => {}
+            Err(_) => return Err(Cause::Silent { host, awaited: "answer", after: patience }),
+        }
+    }
+}
+
+fn unreachable(host: String, error: &reqwest::Error) -> Cause {
+    if let Some(why) = resolve::refusal(error) {
+        return Cause::Unsafe { url: host, why };
+    }
+    let reason = redact::reason(error);
+    // The client says it in words only: a certificate, or bytes that are no TLS at all.
+    if TLS.iter().any(|words| reason.contains(words)) {
+        return Cause::Untrusted { host, reason };
+    }
+    Cause::Unreachable { host, reason }
+}
