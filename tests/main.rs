@@ -15,5 +15,6 @@ mod faults;
 mod kill;
 mod oracles;
 mod selfcheck;
+mod soak;
 mod sync;
 mod testbed;
