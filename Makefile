@@ -50,9 +50,9 @@ doc: requirements ## the documentation; a broken link is an error
 tools: ## the registries and tools that tests and benchmarks run, in a cache outside this clone
 	@$(install) debian registries cluster
 
-soak: requirements tools ## for SECONDS=600: tags move, registries fail, runs die; then KILLS=2000 runs are killed
+soak: requirements tools ## for DURATION=600 seconds: tags move, registries fail, runs die; then KILLS=2000 runs are killed
 	$(call say,soak)
-	IMAGESYNC_SOAK=$(or $(SECONDS),600) cargo test --locked --test it -- --ignored --nocapture soak
+	IMAGESYNC_SOAK=$(or $(DURATION),600) cargo test --locked --test it -- --ignored --nocapture soak
 	IMAGESYNC_KILLS=$(or $(KILLS),2000) cargo test --locked --test it -- kill
 
 bench: requirements ## beside regsync, crane and skopeo: BENCH=cold (default: all), RUNS=5, WRITE=docs/benchmarks.md

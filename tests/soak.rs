@@ -166,7 +166,7 @@ impl World {
         *self.weather.0.lock().unwrap() = State {
             random: fastrand::Rng::with_seed(self.round),
             trouble: if calm { 0 } else { *self.random.choice(&[0, 10, 50, 300]).unwrap() },
-            fuse: (!calm && self.random.bool()).then(|| self.random.u32(1..300)),
+            fuse: (!calm && self.random.bool()).then(|| self.random.u32(1..120)),
             kill: Arc::clone(&kill),
         };
         if calm {
