@@ -11,6 +11,7 @@
 )]
 
 mod command;
+mod crds;
 mod faults;
 mod kill;
 mod oracles;
