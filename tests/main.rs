@@ -12,11 +12,13 @@
 
 mod apiserver;
 mod command;
+mod crds;
 mod faults;
 mod kill;
 mod oracles;
 mod reference;
 mod selfcheck;
+mod soak;
 mod sync;
 mod testbed;
 mod watch;

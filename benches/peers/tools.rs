@@ -91,7 +91,8 @@ impl Tool {
     }
 }
 
-const OURS: &str = env!("CARGO_BIN_EXE_imagesync");
+/// The program that is measured.
+pub const OURS: &str = env!("CARGO_BIN_EXE_imagesync");
 
 fn imagesync(verb: &str, job: &Job, more: &str, folder: &Path) -> Vec<String> {
     let mut manifest = String::from(
