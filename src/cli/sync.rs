@@ -33,8 +33,6 @@ pub(super) fn run(args: &SyncArgs, color: Color) -> anyhow::Result<Exit> {
         return super::plan::run(&args, color);
     }
     let manifests = read(&args.files)?;
-    // All that is wrong in a manifest is said before anything is opened or contacted.
-    run::check(&manifests.syncs)?;
     let shared = Shared::open(&args.run)?;
     super::runtime()?.block_on(async {
         let stop = stop_on_signal()?;
@@ -54,7 +52,7 @@ pub(super) fn run(args: &SyncArgs, color: Color) -> anyhow::Result<Exit> {
 /// Reads the manifests and tells what they leave out.
 pub(super) fn read(files: &FileArgs) -> anyhow::Result<Manifests> {
     let manifests = load::load(&files.files, files.recursive, &mut std::io::stdin().lock())?;
-    for note in &manifests.notes {
+    for note in manifests.notes.iter() {
         tracing::warn!("{note}");
     }
     Ok(manifests)

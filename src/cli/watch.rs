@@ -99,7 +99,7 @@ fn plan_next(due: &mut HashMap<String, Due>, member: &mut Member, applied: &Appl
     let before = due.get(&key(member)).map_or(0, |due| due.failed);
     let ended = Ended::of(troubles(applied), before, now);
     let failed = if let Ended::Failed { runs } = ended { runs } else { 0 };
-    let at = member.schedule.after(ended, now, fastrand::f64());
+    let at = member.wanted.schedule().after(ended, now, fastrand::f64());
     due.insert(key(member), Due { at, failed });
     // The next status says since when a problem lasts.
     member.object.status = Some(run::status(member, applied, Some(at), now));

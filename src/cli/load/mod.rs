@@ -18,7 +18,10 @@ pub use self::{
     remark::{Refused, Remark, Remarks},
     secret::Secret,
 };
-use crate::api::{ImageSync, check::FieldPath};
+use crate::{
+    api::{ImageSync, check::FieldPath},
+    plan::Wanted,
+};
 
 /// The namespace of objects that name none.
 pub const DEFAULT_NAMESPACE: &str = "default";
@@ -45,6 +48,8 @@ impl Manifests {
 pub struct Manifest {
     /// The object: valid, with its defaults, and with a namespace.
     pub object: ImageSync,
+    /// What it wants, parsed.
+    pub wanted: Wanted,
     file: Arc<str>,
     document: Node,
     /// Where in its file's document the object is, if that is a List.

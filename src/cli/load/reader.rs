@@ -143,14 +143,17 @@ impl Reader {
                 let name = object.metadata.name.clone().unwrap_or_default();
                 object.metadata.namespace = Some(namespace.clone());
                 // What no rule can tell, such as two images under one name.
-                if let Err(invalid) = Wanted::from_object(&object) {
+                let wanted = Wanted::from_object(&object).map_err(|invalid| {
                     let located = invalid.into_iter();
                     let located = located.map(|i| document.remark(&i.path.as_str().into(), i.message));
                     self.faults.extend(located);
-                }
-                if self.is_first("ImageSync", namespace, name, &document) {
+                });
+                if self.is_first("ImageSync", namespace, name, &document)
+                    && let Ok(wanted) = wanted
+                {
                     self.manifests.syncs.push(Manifest {
                         object,
+                        wanted,
                         file: document.file.name.clone(),
                         document: document.node,
                         path: document.path,
