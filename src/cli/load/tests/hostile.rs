@@ -4,7 +4,7 @@ use std::{fs, io, path::Path};
 
 use proptest::prelude::*;
 
-use super::{Input, load};
+use super::{Input, load, sync};
 use super::{fault, manifests::manifests, path, text};
 
 #[test]
@@ -44,6 +44,14 @@ fn a_file_that_is_too_large_or_not_there_is_refused() {
     assert!(fault.starts_with("/nonexistent/a.yaml: cannot be read: No such file"), "{fault}");
     let dir = tempfile::tempdir().unwrap();
     assert!(path(dir.path()).unwrap_err().to_string().contains("no file in it ends in .yaml"));
+}
+
+#[test]
+fn a_fault_is_one_line_of_bounded_length_without_escape_sequences() {
+    let field = format!("? \"\\e[31m\\n{}\"\n  : 1", "x".repeat(10_000));
+    let fault = fault(format!("{}\n  {field}\n", sync("a").trim_end()));
+    assert!(fault.starts_with("8: spec.\\u{1b}[31m\\nxxx"), "{fault}");
+    assert!(fault.lines().count() == 1 && fault.chars().count() < 1_100, "{fault}");
 }
 
 #[test]
