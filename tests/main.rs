@@ -14,6 +14,7 @@ mod command;
 mod faults;
 mod kill;
 mod oracles;
+mod registry;
 mod selfcheck;
 mod sync;
 mod testbed;
