@@ -17,6 +17,7 @@ mod faults;
 mod kill;
 mod oracles;
 mod reference;
+mod registry;
 mod selfcheck;
 mod soak;
 mod sync;
