@@ -10,6 +10,7 @@
 //! - [`api`]: the kinds that people and the system write, and their rules
 //! - [`reference`] and [`digest`]: the names of images and of bytes
 //! - [`class`]: the classes of errors
+//! - [`telemetry`]: logs
 
 pub mod api;
 pub mod class;
@@ -20,3 +21,4 @@ pub mod plan;
 pub mod records;
 pub mod reference;
 pub mod registry;
+pub mod telemetry;

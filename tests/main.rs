@@ -19,3 +19,4 @@ mod selfcheck;
 mod soak;
 mod sync;
 mod testbed;
+mod watch;

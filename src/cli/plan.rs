@@ -7,7 +7,7 @@ use super::{
     run::{self, Shared},
     show, sync,
 };
-use crate::{engine::Progress, plan::Kind};
+use crate::{engine::Progress, plan::Kind, telemetry};
 
 /// Prints the plans. Nothing is changed, not even the records.
 ///
@@ -15,6 +15,7 @@ use crate::{engine::Progress, plan::Kind};
 ///
 /// A manifest that is refused, and what keeps the plan from being made.
 pub(super) fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
+    telemetry::init();
     let manifests = sync::read(&args.files)?;
     run::check(&manifests.syncs)?;
     let shared = Shared::look(&args.run)?;

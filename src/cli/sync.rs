@@ -18,6 +18,7 @@ use crate::{
     class::Class,
     engine::{Applied, Outcome},
     plan::Kind,
+    telemetry,
 };
 
 /// Syncs once, or again and again.
@@ -26,6 +27,7 @@ use crate::{
 ///
 /// A manifest that is refused, and what keeps the run from beginning: then nothing was contacted.
 pub(super) fn run(args: &SyncArgs, color: Color) -> anyhow::Result<Exit> {
+    telemetry::init();
     if args.dry_run {
         let args = PlanArgs { files: args.files.clone(), run: args.run.clone() };
         return super::plan::run(&args, color);
