@@ -50,14 +50,15 @@ doc: requirements ## the documentation; a broken link is an error
 tools: ## the registries and tools that tests and benchmarks run, in a cache outside this clone
 	@$(install) debian registries cluster
 
-soak: requirements tools ## a long run under load and failures: DURATION=10m
+soak: requirements tools ## for DURATION=600 seconds: tags move, registries fail, runs die; then KILLS=2000 runs are killed
 	$(call say,soak)
-	IMAGESYNC_SOAK=$(or $(DURATION),10m) cargo test --locked --release --test it -- --ignored --nocapture soak
+	IMAGESYNC_SOAK=$(or $(DURATION),600) cargo test --locked --test it -- --ignored --nocapture soak
+	IMAGESYNC_KILLS=$(or $(KILLS),2000) cargo test --locked --test it -- kill
 
-bench: requirements ## side by side with regsync, crane and skopeo: BENCH=cold (default: all), RUNS=5
+bench: requirements ## beside regsync, crane and skopeo: BENCH=cold (default: all), RUNS=5, WRITE=docs/benchmarks.md
 	@$(install) debian registries
 	$(call say,benchmarks)
-	cargo bench --locked --bench peers -- $(BENCH) $(if $(RUNS),--runs $(RUNS))
+	cargo bench --locked --bench peers -- $(BENCH) $(if $(RUNS),--runs $(RUNS)) $(if $(WRITE),--write $(abspath $(WRITE)))
 
 demo: ## two registries on this machine, and images kept in sync between them
 	@demo/run.sh

@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use crate::testbed::{
+    cluster::ControlPlane,
     http::{Credential, Http},
     images::{Format, Image, layers},
     program,
@@ -274,4 +275,16 @@ async fn a_wire_can_be_slow_short_and_cut_and_is_good_again_afterwards() {
     assert!(!Http::plain(wire.host()).answers().await);
     wire.up().await;
     Http::plain(wire.host()).complete("app", "1").await;
+}
+
+#[tokio::test]
+async fn a_control_plane_takes_objects_and_knows_who_may_do_what() {
+    let plane = ControlPlane::start().await;
+    let map = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"key":"value"}}"#;
+    plane.kubectl(&["create", "namespace", "team"], "").unwrap();
+    plane.kubectl(&["apply", "-n", "team", "-f", "-"], map).unwrap();
+    let read = plane.kubectl(&["get", "-n", "team", "configmap", "a", "-o", "jsonpath={.data.key}"], "");
+    assert_eq!(read.as_deref(), Ok("value"));
+    let stranger = ["get", "configmaps", "-n", "team", "--as=system:serviceaccount:team:default"];
+    assert!(plane.kubectl(&stranger, "").unwrap_err().contains("forbidden"));
 }

@@ -109,6 +109,11 @@ impl Results {
     }
 }
 
+/// The word for a goal that was reached, or not.
+pub fn verdict(reached: bool) -> &'static str {
+    if reached { "met" } else { "**missed**" }
+}
+
 /// The lowest, the middle and the highest.
 pub fn spread(samples: &[Sample], metric: Metric) -> (f64, f64, f64) {
     let mut numbers: Vec<f64> = samples.iter().map(|sample| metric.of(sample)).collect();
@@ -148,7 +153,7 @@ impl Goal {
             self.metric.name(),
             number(self.at_most),
             number(measured),
-            if measured <= self.at_most { "met" } else { "**missed**" },
+            verdict(measured <= self.at_most),
         ))
     }
 }

@@ -21,6 +21,7 @@ mod corpus;
 mod counts;
 mod goals;
 mod measure;
+mod planning;
 mod report;
 mod run;
 mod scenarios;
@@ -64,14 +65,22 @@ fn main() -> ExitCode {
         }
     };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
-    println!("{}", report::machine());
+    let machine = report::machine();
+    println!("{machine}");
+    let write = |mark: &str, text: &str| {
+        if let Some(file) = &arguments.write {
+            report::write(file, mark, text);
+        }
+    };
+    write("machine", &machine);
     for scenario in chosen {
         let results = runtime.block_on(run::run(&scenario, arguments.runs, &arguments.only));
-        let table = report::table(&scenario, &results);
-        println!("\n{table}");
-        if let Some(file) = &arguments.write {
-            report::write(file, scenario.name, &table);
+        let mut table = report::table(&scenario, &results);
+        if scenario.name == "plan" {
+            table.push_str(&report::planning(planning::seconds(&scenario.corpus, arguments.runs)));
         }
+        println!("\n{table}");
+        write(scenario.name, &table);
     }
     ExitCode::SUCCESS
 }

@@ -3,9 +3,10 @@
 use std::{fmt::Write as _, fs, path::Path, process::Command};
 
 use crate::{
-    goals::{Metric, Phase, Results, Sample, spread},
+    goals::{Metric, Phase, Results, Sample, spread, verdict},
     scenarios::Scenario,
     testbed::program,
+    tools::OURS,
 };
 
 /// What the numbers were measured on.
@@ -18,10 +19,22 @@ pub fn machine() -> String {
     let registry =
         Command::new(program("registry")).arg("--version").output().expect("the registry is installed");
     let registry = String::from_utf8_lossy(&registry.stdout).trim().to_owned();
-    let registry = registry.rsplit(' ').next().unwrap_or_default();
+    let registry = registry.rsplit([' ', '+']).nth(1).unwrap_or_default();
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let size = fs::metadata(OURS).expect("the program is built").len() as f64 / 1e6;
     format!(
-        "{model}, {cores} cores, Linux {}; distribution {registry}",
-        read("/proc/sys/kernel/osrelease").trim()
+        "{model}, {cores} cores, Linux {}; distribution {registry}.\n\n\
+         - imagesync: the program's size at most 20.0 MB: **{size:.1} MB**, {}\n",
+        kernel.trim(),
+        verdict(size <= 20.0),
+    )
+}
+
+/// How long planning alone took, as a line below the table.
+pub fn planning(seconds: f64) -> String {
+    let verdict = verdict(seconds <= 1.0);
+    format!(
+        "- planning alone, with the registries' answers in memory: at most 1 s: **{seconds:.3} s**, {verdict}\n"
     )
 }
 

@@ -74,9 +74,8 @@ impl Tool {
         };
         let output = Command::new(program).arg(argument).output().expect("the tool is installed");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let words =
-            text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit() || c == 'v'));
-        words.unwrap_or_default().to_owned()
+        let number = |word: &&str| word.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit());
+        text.split_whitespace().find(number).unwrap_or_default().to_owned()
     }
 
     /// The command for a job. What it needs to read is written into the folder, and what it remembers stays there.
@@ -92,7 +91,8 @@ impl Tool {
     }
 }
 
-const OURS: &str = env!("CARGO_BIN_EXE_imagesync");
+/// The program that is measured.
+pub const OURS: &str = env!("CARGO_BIN_EXE_imagesync");
 
 fn imagesync(verb: &str, job: &Job, more: &str, folder: &Path) -> Vec<String> {
     let mut manifest = String::from(

@@ -8,6 +8,7 @@
 //! - [`images`]: reproducible images; [`http`]: puts them there and reads back all that a tag points at
 //! - [`proxy`]: a wire that counts requests and bytes and can fail on purpose; [`toxiproxy`]: a slow wire
 //! - [`tokens`]: a token server; [`tls`]: a certificate authority
+//! - [`cluster`]: a Kubernetes control plane
 
 #![allow(
     dead_code,
@@ -15,6 +16,7 @@
     reason = "the tests and the benchmarks are programs that each see a part of it"
 )]
 
+pub mod cluster;
 pub mod http;
 pub mod images;
 pub mod process;
