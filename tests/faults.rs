@@ -377,3 +377,49 @@ async fn an_interrupt_ends_the_run_and_leaves_no_tag_that_is_not_complete() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("interrupted"));
     pair.assert_nothing_published().await;
 }
+
+/// A file system of a few pages, all of them taken.
+struct FullDisk(std::path::PathBuf);
+
+impl FullDisk {
+    fn mount(at: &std::path::Path) -> Self {
+        std::fs::create_dir_all(at).unwrap();
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=32k", "tmpfs"])
+            .arg(at)
+            .status()
+            .unwrap();
+        assert!(mounted.success(), "only root can mount a small file system");
+        Self(at.to_owned())
+    }
+
+    fn fill(&self) {
+        use std::io::Write as _;
+        let mut file = std::fs::File::create(self.0.join("filler")).unwrap();
+        while file.write_all(&[0; 512]).is_ok() {}
+    }
+}
+
+impl Drop for FullDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_recorded_because_the_disk_is_full_is_not_published() {
+    let pair = Pair::start().await;
+    let desk = Pair::desk(&pair.source.host(), &pair.target.host());
+    let disk = FullDisk::mount(&desk.state().join("imagesync"));
+    // Another image's run leaves the directory's own files there.
+    desk.run(&["sync", "--dry-run", "-f", "sync.yaml"]).await.expect(3);
+    std::fs::write(disk.0.join("format"), "imagesync-state/v1\n").unwrap();
+    disk.fill();
+    let ran = desk.sync().await.expect(1);
+    assert!(ran.stdout.contains("No space left"), "{}", ran.stdout);
+    pair.assert_nothing_published().await;
+
+    std::fs::remove_file(disk.0.join("filler")).unwrap();
+    desk.synced().await;
+    pair.assert_copied().await;
+}

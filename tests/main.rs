@@ -10,11 +10,14 @@
     reason = "a test says what failed by panicking"
 )]
 
+mod apiserver;
 mod command;
 mod crds;
 mod faults;
 mod kill;
 mod oracles;
+mod reference;
+mod registry;
 mod selfcheck;
 mod soak;
 mod sync;

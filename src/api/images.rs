@@ -58,7 +58,7 @@ pub struct Image {
 /// `names` are mirrored.
 ///
 /// A tag is a version if, after an optional `v`, it is MAJOR[.MINOR[.PATCH]] with the suffixes of semantic versions;
-/// missing parts are 0. Tags of the form sha256-<hex>, which hold signatures, are never selected.
+/// missing parts are 0. Tags of the form `sha256-<hex>`, which hold signatures, are never selected.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = rules::select_something(), validation = rules::extract_for_versions())]

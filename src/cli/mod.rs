@@ -17,7 +17,7 @@ mod watch;
 use clap::{Parser, Subcommand};
 
 pub use self::{
-    args::{Color, FileArgs, Output, PlanArgs, SyncArgs},
+    args::{Color, FileArgs, Output, PlanArgs, RunArgs, SyncArgs},
     exit::{Exit, report},
 };
 
@@ -77,4 +77,39 @@ fn print(bytes: &[u8]) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(bytes)?;
     stdout.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, CommandFactory, FromArgMatches};
+
+    use super::*;
+
+    fn sync(arguments: &[&str]) -> Result<SyncArgs, clap::Error> {
+        let command = SyncArgs::augment_args(clap::Command::new("sync"));
+        command
+            .try_get_matches_from([&["sync"], arguments].concat())
+            .and_then(|m| SyncArgs::from_arg_matches(&m))
+    }
+
+    #[test]
+    fn the_commands_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+        PlanArgs::augment_args(clap::Command::new("plan")).debug_assert();
+    }
+
+    #[test]
+    fn files_are_named_once_or_more_and_a_dash_is_the_standard_input() {
+        let args = sync(&["-f", "a.yaml", "-f", "-", "-R", "-o", "json"]).unwrap();
+        assert_eq!(args.files.files, [load::Input::Path("a.yaml".into()), load::Input::Stdin]);
+        assert!(args.files.recursive && !args.watch);
+        assert_eq!(args.run.output, Some(Output::Json));
+        assert!(sync(&[]).is_err());
+    }
+
+    #[test]
+    fn watching_changes_something_and_so_excludes_a_dry_run() {
+        assert!(sync(&["-f", "a", "--watch"]).is_ok() && sync(&["-f", "a", "--dry-run"]).is_ok());
+        assert!(sync(&["-f", "a", "--watch", "--dry-run"]).is_err());
+    }
 }

@@ -17,7 +17,6 @@ use crate::{engine::Progress, plan::Kind, telemetry};
 pub(super) fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
     telemetry::init();
     let manifests = sync::read(&args.files)?;
-    run::check(&manifests.syncs)?;
     let shared = Shared::look(&args.run)?;
     super::runtime()?.block_on(async {
         let members = sync::active(shared.members(&manifests)?);

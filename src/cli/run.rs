@@ -13,12 +13,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     args::RunArgs,
-    load::{Manifest, Manifests, Refused},
+    load::{Manifest, Manifests},
 };
 use crate::{
     api::{ImageSync, ImageSyncStatus},
     engine::{self, Access, Applied, Engine, Progress},
-    plan::{Claimant, Observed, Ownership, Plan, Schedule, Wanted, decide, select},
+    plan::{Claimant, Observed, Ownership, Plan, Wanted, decide, select},
     records::{self, Journal, Store},
     registry::{Keychain, Registries, Settings},
 };
@@ -33,9 +33,8 @@ pub(super) struct Shared {
 /// One ImageSync of a run.
 pub(super) struct Member {
     pub(super) object: ImageSync,
-    pub(super) schedule: Schedule,
     pub(super) journal: Journal,
-    wanted: Wanted,
+    pub(super) wanted: Wanted,
     access: Access,
 }
 
@@ -69,18 +68,17 @@ impl Shared {
     ///
     /// # Errors
     ///
-    /// [`Refused`] with all that is wrong in any of them; and what keeps records from being read.
+    /// What keeps records from being read, and a Secret that cannot be used.
     pub(super) fn members(&self, manifests: &Manifests) -> anyhow::Result<Vec<Member>> {
         let mut members = Vec::new();
-        for (manifest, (wanted, schedule)) in manifests.syncs.iter().zip(check(&manifests.syncs)?) {
-            let object = manifest.object.clone();
+        for Manifest { object, wanted, .. } in &manifests.syncs {
+            let (object, wanted) = (object.clone(), wanted.clone());
             let (namespace, name) = names(&object);
             members.push(Member {
                 access: self.access(&object, manifests)?,
                 journal: Journal::open(Arc::clone(&self.store), namespace, name)?,
                 object,
                 wanted,
-                schedule,
             });
         }
         Ok(members)
@@ -109,24 +107,6 @@ impl Shared {
         }
         Ok(access)
     }
-}
-
-/// What the specs want, with all that is wrong in any of them at its line.
-pub(super) fn check(manifests: &[Manifest]) -> Result<Vec<(Wanted, Schedule)>, Refused> {
-    let (mut wanted, mut faults) = (Vec::new(), Vec::new());
-    for manifest in manifests {
-        let spec = &manifest.object.spec;
-        match (Wanted::from_object(&manifest.object), Schedule::of(spec)) {
-            (Ok(of_object), Ok(schedule)) => wanted.push((of_object, schedule)),
-            (of_object, schedule) => {
-                let invalid = of_object.err().into_iter().flatten().chain(schedule.err());
-                faults.extend(invalid.map(|invalid| {
-                    manifest.remark(&invalid.path.parse().unwrap_or_default(), invalid.message)
-                }));
-            }
-        }
-    }
-    Refused::new(faults).map_or(Ok(wanted), Err)
 }
 
 /// Makes the plans of all members: lists, selects, looks, decides. Nothing is changed.
@@ -160,22 +140,30 @@ pub(super) async fn plan(engine: &Engine, members: &[Member], now: Timestamp) ->
     join_all(plans).await
 }
 
-/// Carries out the plans of all members at the same time, and gives what was done, in their order.
+/// What a round did.
+pub(super) struct Done {
+    /// What was applied, in the members' order; nothing if the round was stopped before it began.
+    pub(super) applied: Vec<Applied>,
+    /// Why the records of what was done are not all on disk. What was published is recorded as intended, all the same.
+    pub(super) unrecorded: Option<records::Error>,
+}
+
+/// Carries out the plans of all members at the same time.
 pub(super) async fn apply(
     engine: &Engine,
     members: &[Member],
     plans: Vec<Plan>,
     stop: &CancellationToken,
-) -> anyhow::Result<Vec<Applied>> {
+) -> Done {
     let applied = members
         .iter()
         .zip(plans)
         .map(|(member, plan)| engine.apply(plan, &member.access, &member.journal, stop));
-    let applied = join_all(applied).await;
+    let mut done = Done { applied: join_all(applied).await, unrecorded: None };
     for member in members {
-        member.journal.flush().await?;
+        done.unrecorded = member.journal.flush().await.err().or(done.unrecorded);
     }
-    Ok(applied)
+    done
 }
 
 /// The status of a member after what was applied.

@@ -71,7 +71,7 @@ fn list(members: &[Member], applied: &[Applied]) -> anyhow::Result<Value> {
     let mut items = Vec::new();
     for (member, applied) in members.iter().zip(applied) {
         let mut object = member.object.clone();
-        object.status = Some(run::status(member, applied, Some(member.schedule.next(now)), now));
+        object.status = Some(run::status(member, applied, Some(member.wanted.schedule().next(now)), now));
         items.push(serde_json::to_value(object)?);
     }
     for slice in members.iter().map(|member| &member.journal).flat_map(Journal::slices) {

@@ -11,7 +11,7 @@ use super::{
     load::{self, Manifests},
     print,
     progress::progress,
-    run::{self, Member, Shared},
+    run::{self, Done, Member, Shared},
     show, watch,
 };
 use crate::{
@@ -33,8 +33,6 @@ pub(super) fn run(args: &SyncArgs, color: Color) -> anyhow::Result<Exit> {
         return super::plan::run(&args, color);
     }
     let manifests = read(&args.files)?;
-    // All that is wrong in a manifest is said before anything is opened or contacted.
-    run::check(&manifests.syncs)?;
     let shared = Shared::open(&args.run)?;
     super::runtime()?.block_on(async {
         let stop = stop_on_signal()?;
@@ -42,16 +40,19 @@ pub(super) fn run(args: &SyncArgs, color: Color) -> anyhow::Result<Exit> {
             return watch::run(args, &shared, manifests, color, &stop).await;
         }
         let members = active(shared.members(&manifests)?);
-        let applied = round(&shared, &members, &stop).await?;
-        print(show::result(&members, &applied, args.run.output, color)?.as_bytes())?;
-        Ok(if stop.is_cancelled() { Exit::Interrupted } else { exit(&applied) })
+        let done = round(&shared, &members, &stop).await;
+        if !(stop.is_cancelled() && done.applied.is_empty()) {
+            print(show::result(&members, &done.applied, args.run.output, color)?.as_bytes())?;
+        }
+        done.unrecorded.map_or(Ok(()), Err)?;
+        Ok(if stop.is_cancelled() { Exit::Interrupted } else { exit(&done.applied) })
     })
 }
 
 /// Reads the manifests and tells what they leave out.
 pub(super) fn read(files: &FileArgs) -> anyhow::Result<Manifests> {
     let manifests = load::load(&files.files, files.recursive, &mut std::io::stdin().lock())?;
-    for note in &manifests.notes {
+    for note in manifests.notes.iter() {
         tracing::warn!("{note}");
     }
     Ok(manifests)
@@ -69,18 +70,13 @@ pub(super) fn active(members: Vec<Member>) -> Vec<Member> {
 }
 
 /// One round over all members.
-pub(super) async fn round(
-    shared: &Shared,
-    members: &[Member],
-    stop: &CancellationToken,
-) -> anyhow::Result<Vec<Applied>> {
+pub(super) async fn round(shared: &Shared, members: &[Member], stop: &CancellationToken) -> Done {
     let engine = shared.engine(progress());
-    let plans = tokio::select! {
-        plans = run::plan(&engine, members, Timestamp::now()) => plans,
+    tokio::select! {
+        plans = run::plan(&engine, members, Timestamp::now()) => run::apply(&engine, members, plans, stop).await,
         // Nothing was begun, so nothing has to be ended.
-        () = stop.cancelled() => return Ok(Vec::new()),
-    };
-    run::apply(&engine, members, plans, stop).await
+        () = stop.cancelled() => Done { applied: Vec::new(), unrecorded: None },
+    }
 }
 
 /// How a run ends that applied this.

@@ -9,7 +9,7 @@ use super::{
     Color, Exit, SyncArgs,
     load::{self, Manifests},
     print,
-    run::{self, Member, Shared},
+    run::{self, Done, Member, Shared},
     show, sync,
 };
 use crate::{
@@ -47,8 +47,11 @@ pub(super) async fn run(
             .collect();
         if !ready.is_empty() {
             let (mut round, rest) = split(members, &ready);
-            let applied = sync::round(shared, &round, stop).await?;
+            let Done { applied, unrecorded } = sync::round(shared, &round, stop).await;
             print(show::result(&round, &applied, args.run.output, color)?.as_bytes())?;
+            if let Some(error) = unrecorded {
+                tracing::error!("{}", crate::registry::message(&error));
+            }
             for (member, applied) in round.iter_mut().zip(&applied) {
                 plan_next(&mut due, member, applied);
             }
@@ -96,7 +99,7 @@ fn plan_next(due: &mut HashMap<String, Due>, member: &mut Member, applied: &Appl
     let before = due.get(&key(member)).map_or(0, |due| due.failed);
     let ended = Ended::of(troubles(applied), before, now);
     let failed = if let Ended::Failed { runs } = ended { runs } else { 0 };
-    let at = member.schedule.after(ended, now, fastrand::f64());
+    let at = member.wanted.schedule().after(ended, now, fastrand::f64());
     due.insert(key(member), Due { at, failed });
     // The next status says since when a problem lasts.
     member.object.status = Some(run::status(member, applied, Some(at), now));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cronexpr::Crontab;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Fault, Invalid};
+use super::invalid::Check;
 use crate::{
     api::{self, ImageSyncSpec},
     class::Retry,
@@ -40,31 +40,28 @@ pub enum Ended {
 }
 
 impl Schedule {
-    /// The schedule of a spec.
-    ///
-    /// # Errors
-    ///
-    /// A cron expression or a time zone that is none.
-    pub fn of(spec: &ImageSyncSpec) -> Result<Self, Invalid> {
+    /// The schedule of a spec; the default where it says one that is none.
+    pub(super) fn read(spec: &ImageSyncSpec, check: &mut Check) -> Self {
         let Some(schedule) = &spec.schedule else {
-            return Ok(Self::Every(spec.interval.map_or(DEFAULT, api::Interval::as_duration)));
+            return Self::Every(spec.interval.map_or(DEFAULT, api::Interval::as_duration));
         };
         let zone = schedule.time_zone.as_deref().unwrap_or("UTC");
-        cronexpr::parse_crontab(&format!("{} {zone}", schedule.cron)).map(|cron| Self::At(Box::new(cron))).map_err(
-            |error| {
-                let problem = error.to_string();
-                Invalid {
-                    fault: Fault::InvalidSpec,
-                    path: "spec.schedule.cron".into(),
-                    message: format!(
-                        "`{}` in the time zone `{zone}` is not a schedule ({}): write minute, hour, day of month, month and \
-                         day of week, such as \"0 3 * * *\"",
-                        schedule.cron,
-                        problem.lines().last().unwrap_or_default().trim()
+        match cronexpr::parse_crontab(&format!("{} {zone}", schedule.cron)) {
+            Ok(cron) => Self::At(Box::new(cron)),
+            Err(error) => {
+                let text = error.to_string();
+                let problem = text.lines().last().unwrap_or_default().trim();
+                check.wrong(
+                    "spec.schedule.cron",
+                    format_args!(
+                        "`{}` in the time zone `{zone}` is not a schedule ({problem}): write minute, hour, day of month, month \
+                         and day of week, such as \"0 3 * * *\"",
+                        schedule.cron
                     ),
-                }
-            },
-        )
+                );
+                Self::Every(DEFAULT)
+            }
+        }
     }
 
     /// When the run after one that ended at `now` is due, if that one settled everything.
@@ -127,22 +124,29 @@ fn after(now: Timestamp, wait: Duration) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Invalid;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
     }
 
-    fn cron(cron: &str, zone: Option<&str>) -> Result<Schedule, Invalid> {
+    fn of(spec: &ImageSyncSpec) -> Result<Schedule, Vec<Invalid>> {
+        let mut check = Check::default();
+        let schedule = Schedule::read(spec, &mut check);
+        check.pass(schedule)
+    }
+
+    fn cron(cron: &str, zone: Option<&str>) -> Result<Schedule, Vec<Invalid>> {
         let schedule = api::Schedule { cron: cron.into(), time_zone: zone.map(Into::into) };
-        Schedule::of(&ImageSyncSpec { schedule: Some(schedule), ..ImageSyncSpec::default() })
+        of(&ImageSyncSpec { schedule: Some(schedule), ..ImageSyncSpec::default() })
     }
 
     #[test]
     fn an_interval_counts_from_the_end_of_the_run_and_is_an_hour_if_nothing_is_said() {
         let spec = ImageSyncSpec { interval: Some("30m".parse().unwrap()), ..ImageSyncSpec::default() };
         let now = at("2026-11-24T10:00:00Z");
-        assert_eq!(Schedule::of(&spec).unwrap().next(now), at("2026-11-24T10:30:00Z"));
-        assert_eq!(Schedule::of(&ImageSyncSpec::default()).unwrap().next(now), at("2026-11-24T11:00:00Z"));
+        assert_eq!(of(&spec).unwrap().next(now), at("2026-11-24T10:30:00Z"));
+        assert_eq!(of(&ImageSyncSpec::default()).unwrap().next(now), at("2026-11-24T11:00:00Z"));
     }
 
     #[test]
@@ -159,7 +163,7 @@ mod tests {
         for (bad, zone) in
             [("0 3 * *", None), ("61 * * * *", None), ("", None), ("0 3 * * *", Some("Mars/Base"))]
         {
-            let invalid = cron(bad, zone).unwrap_err();
+            let invalid = cron(bad, zone).unwrap_err().remove(0);
             assert_eq!(invalid.path, "spec.schedule.cron");
             assert!(invalid.message.contains("0 3 * * *"), "{invalid}");
         }

@@ -10,6 +10,7 @@ use super::{
     invalid::{Check, Invalid},
     ownership::Claimant,
     pattern::Patterns,
+    schedule::Schedule,
     spec_collision,
     target::Target,
 };
@@ -25,6 +26,7 @@ pub struct Wanted {
     pub(super) claimant: Arc<Claimant>,
     pub(super) images: Vec<Arc<Image>>,
     pub(super) targets: Vec<Arc<Target>>,
+    schedule: Schedule,
 }
 
 /// One image of the spec.
@@ -82,7 +84,8 @@ impl Wanted {
             .map(|(index, target)| Target::read(index, target, &images, &names, &mut check))
             .map(Arc::new)
             .collect();
-        let wanted = Self { claimant: Arc::new(Claimant::of(object)), images, targets };
+        let schedule = Schedule::read(spec, &mut check);
+        let wanted = Self { claimant: Arc::new(Claimant::of(object)), images, targets, schedule };
         // What collides is known only where all names are.
         if check.is_clean() {
             spec_collision::check(&wanted, &mut check);
@@ -94,6 +97,12 @@ impl Wanted {
     #[must_use]
     pub fn listings(&self) -> BTreeSet<Repository> {
         self.images.iter().filter(|image| image.is_listed()).map(|image| image.source.clone()).collect()
+    }
+
+    /// When the sources are looked at.
+    #[must_use]
+    pub const fn schedule(&self) -> &Schedule {
+        &self.schedule
     }
 
     /// How many images the spec has.

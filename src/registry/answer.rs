@@ -29,6 +29,8 @@ struct Body {
     #[serde(default)]
     details: Option<serde_json::Value>,
     #[serde(default)]
+    error: Option<String>,
+    #[serde(default)]
     error_description: Option<String>,
     #[serde(default)]
     message: Option<String>,
@@ -60,6 +62,7 @@ impl Answer {
             texts.extend(entry.message.clone().filter(|text| !text.is_empty()));
             texts.extend(entry.detail.as_ref().and_then(detail));
         }
+        texts.extend(body.error);
         texts.extend(body.error_description);
         texts.extend(body.message);
         texts.extend(body.details.as_ref().and_then(detail));

@@ -313,11 +313,7 @@ impl Cause {
             Self::Silent { .. } => Class::Timeout,
             Self::Unauthorized { .. } | Self::Helper { .. } => Class::Unauthorized,
             Self::Forbidden { .. } | Self::Unsafe { .. } | Self::Redirects { .. } => Class::Forbidden,
-            // A token server that does not know its own address says nothing about the image.
-            Self::Token { source, .. } => match source.class() {
-                Class::NotFound => Class::Unavailable,
-                class => class,
-            },
+            Self::Token { source, .. } => source.class(),
             Self::NotFound { .. } | Self::MissingContent { .. } => Class::NotFound,
             Self::RateLimited { .. } => Class::RateLimited,
             Self::Refused { .. } | Self::Unsupported { .. } | Self::WebPage { .. } => Class::Unsupported,

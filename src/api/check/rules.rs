@@ -36,7 +36,7 @@ impl Rules {
     }
 
     fn violation(&self, error: ValidationError, known: &[Violation]) -> Option<Violation> {
-        let Ok(path) = error.field_path.parse::<FieldPath>();
+        let path = FieldPath::from(error.field_path.as_str());
         let written = self.written.get(&error.rule);
         if error.kind == ErrorKind::ValidationFailure {
             return Some(Violation { path, message: error.message });
@@ -55,7 +55,7 @@ fn collect(schema: &Value, written: &mut HashMap<String, Written>) {
     let text = |rule: &Value, key| rule.get(key).and_then(Value::as_str).map(str::to_owned);
     for rule in schema.get("x-kubernetes-validations").and_then(Value::as_array).into_iter().flatten() {
         if let Some(cel) = text(rule, "rule") {
-            let Ok(field) = text(rule, "fieldPath").unwrap_or_default().parse();
+            let field = FieldPath::from(text(rule, "fieldPath").unwrap_or_default().as_str());
             written.insert(cel, Written { message: text(rule, "message"), field });
         }
     }

@@ -15,10 +15,13 @@ use self::node::Node;
 pub use self::{
     files::{Input, fingerprint},
     node::Place,
-    remark::{Refused, Remark},
+    remark::{Refused, Remark, Remarks},
     secret::Secret,
 };
-use crate::api::{ImageSync, check::FieldPath};
+use crate::{
+    api::{ImageSync, check::FieldPath},
+    plan::Wanted,
+};
 
 /// The namespace of objects that name none.
 pub const DEFAULT_NAMESPACE: &str = "default";
@@ -29,7 +32,7 @@ pub struct Manifests {
     /// The ImageSyncs, in the order in which they were read.
     pub syncs: Vec<Manifest>,
     /// What a person should know, and what stops nothing: what was not read, and which Secrets are not there.
-    pub notes: Vec<Remark>,
+    pub notes: Remarks,
     secrets: BTreeMap<(String, String), Secret>,
 }
 
@@ -45,6 +48,8 @@ impl Manifests {
 pub struct Manifest {
     /// The object: valid, with its defaults, and with a namespace.
     pub object: ImageSync,
+    /// What it wants, parsed.
+    pub wanted: Wanted,
     file: Arc<str>,
     document: Node,
     /// Where in its file's document the object is, if that is a List.

@@ -3,21 +3,24 @@
 use std::{collections::BTreeMap, io::Read, sync::Arc};
 
 use super::{
-    DEFAULT_NAMESPACE, Manifest, Manifests, Place, Refused, Remark, documents,
+    DEFAULT_NAMESPACE, Manifest, Manifests, Place, Refused, Remark, Remarks, documents,
     files::{self, Input, Named},
     node::Node,
     secret::{self, Holds},
 };
-use crate::api::{
-    GROUP, VERSION,
-    check::{self, FieldPath},
+use crate::{
+    api::{
+        GROUP, VERSION,
+        check::{self, FieldPath},
+    },
+    plan::Wanted,
 };
 
 /// Collects what is read and what is wrong.
 #[derive(Default)]
 pub(super) struct Reader {
     manifests: Manifests,
-    faults: Vec<Remark>,
+    faults: Remarks,
     /// Where each object, by kind, namespace and name, was read.
     seen: BTreeMap<(&'static str, String, String), (Arc<str>, Place)>,
 }
@@ -139,9 +142,18 @@ impl Reader {
                 let namespace = namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.into());
                 let name = object.metadata.name.clone().unwrap_or_default();
                 object.metadata.namespace = Some(namespace.clone());
-                if self.is_first("ImageSync", namespace, name, &document) {
+                // What no rule can tell, such as two images under one name.
+                let wanted = Wanted::from_object(&object).map_err(|invalid| {
+                    let located = invalid.into_iter();
+                    let located = located.map(|i| document.remark(&i.path.as_str().into(), i.message));
+                    self.faults.extend(located);
+                });
+                if self.is_first("ImageSync", namespace, name, &document)
+                    && let Ok(wanted) = wanted
+                {
                     self.manifests.syncs.push(Manifest {
                         object,
+                        wanted,
                         file: document.file.name.clone(),
                         document: document.node,
                         path: document.path,

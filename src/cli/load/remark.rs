@@ -26,7 +26,7 @@ pub struct Remark {
 
 const MOST_CHARS: usize = 1_000;
 /// Who made that many mistakes will not read on.
-const MOST_FAULTS: usize = 200;
+const MOST_KEPT: usize = 1_000;
 
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,22 +41,65 @@ impl fmt::Display for Remark {
     }
 }
 
+/// Remarks, of which so many are kept that memory is bounded; the others are counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remarks {
+    kept: Vec<Remark>,
+    more: usize,
+}
+
+impl Remarks {
+    /// Takes one more.
+    pub fn push(&mut self, remark: Remark) {
+        if self.kept.len() < MOST_KEPT { self.kept.push(remark) } else { self.more += 1 }
+    }
+
+    /// Those that were kept.
+    pub fn iter(&self) -> impl Iterator<Item = &Remark> {
+        self.kept.iter()
+    }
+
+    /// Whether there is nothing to say.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+}
+
+impl Extend<Remark> for Remarks {
+    fn extend<T: IntoIterator<Item = Remark>>(&mut self, remarks: T) {
+        remarks.into_iter().for_each(|remark| self.push(remark));
+    }
+}
+
+/// One line a remark, and one more that says how many there are besides.
+impl fmt::Display for Remarks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, remark) in self.kept.iter().enumerate() {
+            let separator = if position == 0 { "" } else { "\n" };
+            write!(f, "{separator}{remark}")?;
+        }
+        if self.more > 0 { write!(f, "\nand {} more", self.more) } else { Ok(()) }
+    }
+}
+
 /// Why manifests are refused: all that is wrong in all of the files, file by file and line by line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused(Vec<Remark>);
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(Remarks);
 
 impl Refused {
     /// What is wrong; `None` where nothing is.
     #[must_use]
-    pub fn new(mut faults: Vec<Remark>) -> Option<Self> {
-        faults.sort();
-        faults.dedup();
+    pub fn new(mut faults: Remarks) -> Option<Self> {
+        faults.kept.sort();
+        faults.kept.dedup();
         (!faults.is_empty()).then_some(Self(faults))
     }
 
     /// What is wrong: at least one thing.
     #[must_use]
-    pub fn faults(&self) -> &[Remark] {
+    pub const fn faults(&self) -> &Remarks {
         &self.0
     }
 
@@ -66,18 +109,3 @@ impl Refused {
         Class::InvalidSpec
     }
 }
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, fault) in self.0.iter().take(MOST_FAULTS).enumerate() {
-            let separator = if position == 0 { "" } else { "\n" };
-            write!(f, "{separator}{fault}")?;
-        }
-        match self.0.len().saturating_sub(MOST_FAULTS) {
-            0 => Ok(()),
-            more => write!(f, "\nand {more} more like these"),
-        }
-    }
-}
-
-impl std::error::Error for Refused {}

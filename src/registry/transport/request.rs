@@ -3,8 +3,8 @@
 use std::{
     io,
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -46,13 +46,42 @@ pub(crate) struct Once {
     sent: Sent,
 }
 
-/// Tells when the last byte of a stream was handed over.
-#[derive(Clone, Default)]
-pub(crate) struct Sent(Arc<AtomicBool>);
+/// Tells how far a stream is.
+#[derive(Clone)]
+pub(crate) struct Sent(Arc<State>);
+
+struct State {
+    length: u64,
+    handed_over: AtomicU64,
+    error: Mutex<Option<io::Error>>,
+}
 
 impl Sent {
+    fn new(length: u64) -> Self {
+        Self(Arc::new(State { length, handed_over: AtomicU64::new(0), error: Mutex::default() }))
+    }
+
+    /// Whether the last byte was handed over.
     pub(crate) fn is_all(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.handed_over.load(Ordering::Relaxed) >= self.0.length
+    }
+
+    /// Why the bytes did not come, if they did not.
+    pub(crate) fn error(&self) -> Option<io::Error> {
+        self.0.error.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The client wraps an error until nobody finds it, so it is kept here, and the client gets its kind.
+    fn note(&self, chunk: io::Result<Bytes>) -> io::Result<Bytes> {
+        chunk
+            .inspect(|bytes| {
+                self.0.handed_over.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            })
+            .map_err(|error| {
+                let kind = error.kind();
+                *self.0.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                kind.into()
+            })
     }
 }
 
@@ -99,14 +128,11 @@ impl Request {
     where
         S: Stream<Item = io::Result<Bytes>> + Send + 'static,
     {
-        let sent = Sent::default();
-        let end = sent.clone();
-        let mark = futures::stream::poll_fn(move |_| {
-            end.0.store(true, Ordering::Relaxed);
-            std::task::Poll::Ready(None)
-        });
+        let sent = Sent::new(length);
+        let watch = sent.clone();
         self.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-        self.body = Body::Stream(Some(Once { stream: stream.chain(mark).boxed(), sent }));
+        let stream = stream.map(move |chunk| watch.note(chunk)).boxed();
+        self.body = Body::Stream(Some(Once { stream, sent }));
         self
     }
 

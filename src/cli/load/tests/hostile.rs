@@ -4,7 +4,7 @@ use std::{fs, io, path::Path};
 
 use proptest::prelude::*;
 
-use super::{Input, load};
+use super::{Input, load, sync};
 use super::{fault, manifests::manifests, path, text};
 
 #[test]
@@ -44,6 +44,21 @@ fn a_file_that_is_too_large_or_not_there_is_refused() {
     assert!(fault.starts_with("/nonexistent/a.yaml: cannot be read: No such file"), "{fault}");
     let dir = tempfile::tempdir().unwrap();
     assert!(path(dir.path()).unwrap_err().to_string().contains("no file in it ends in .yaml"));
+}
+
+#[test]
+fn a_fault_is_one_line_of_bounded_length_without_escape_sequences() {
+    let field = format!("? \"\\e[31m\\n{}\"\n  : 1", "x".repeat(10_000));
+    let fault = fault(format!("{}\n  {field}\n", sync("a").trim_end()));
+    assert!(fault.starts_with("8: spec.\\u{1b}[31m\\nxxx"), "{fault}");
+    assert!(fault.lines().count() == 1 && fault.chars().count() < 1_100, "{fault}");
+}
+
+#[test]
+fn of_very_many_faults_some_are_told_and_the_others_counted() {
+    let refused = text(b"a: 1\n---\n".repeat(5_000)).unwrap_err().to_string();
+    assert_eq!(refused.lines().count(), 1_001);
+    assert!(refused.ends_with("\nand 4000 more"));
 }
 
 /// Ways in which people, templates and transport break a manifest.
@@ -131,7 +146,7 @@ proptest! {
         let manifest = broken(&fs::read_to_string(which.get(&all)).unwrap(), &harms);
         if let Err(refused) = text(&manifest) {
             let lines = manifest.lines().count().max(1) as u64;
-            for fault in refused.faults() {
+            for fault in refused.faults().iter() {
                 let printed = fault.to_string();
                 match fault.place {
                     Some(place) => prop_assert!((1..=lines + 1).contains(&place.line), "{printed}\n{manifest}"),

@@ -68,7 +68,7 @@ fn a_file_may_hold_documents_lists_and_json() {
     );
     let manifests = text(all).unwrap();
     assert_eq!(names(&manifests), ["plain", "in-list", "in-json"]);
-    assert_eq!(manifests.notes, []);
+    assert!(manifests.notes.is_empty());
     let secret = manifests.secret("platform", "hub").unwrap().docker_config().unwrap();
     assert!(secret.expose_secret().contains(CANARY));
 }
@@ -120,7 +120,7 @@ fn a_field_of_an_item_of_a_list_is_found_where_it_stands() {
 #[test]
 fn a_remark_about_a_field_names_its_line_or_that_of_what_it_would_be_in() {
     let manifests = text(sync("a")).unwrap();
-    let line = |field: &str| manifests.syncs[0].remark(&field.parse().unwrap(), "x").place.unwrap().line;
+    let line = |field: &str| manifests.syncs[0].remark(&field.into(), "x").place.unwrap().line;
     assert_eq!(
         [line("spec.images[0].source"), line("spec.targets[0].tags[3]"), line("spec.nosuch")],
         [6, 7, 4]
@@ -173,10 +173,8 @@ fn a_named_file_that_holds_no_object_is_refused() {
 #[test]
 fn objects_of_other_groups_are_left_out_with_a_note() {
     let manifests = text(format!("apiVersion: apps/v1\nkind: Deployment\n---\n{}", sync("a"))).unwrap();
-    assert_eq!(
-        manifests.notes[0].to_string(),
-        "<stdin>:1: Deployment of apps/v1 is left out: it is nothing to ImageSync"
-    );
+    let note = manifests.notes.iter().next().unwrap().to_string();
+    assert_eq!(note, "<stdin>:1: Deployment of apps/v1 is left out: it is nothing to ImageSync");
 }
 
 #[test]
@@ -191,4 +189,12 @@ fn other_kinds_and_versions_of_our_group_are_refused_with_what_is_supported() {
         );
         assert_eq!(fault, expected);
     }
+}
+
+#[test]
+fn what_only_the_plan_can_tell_is_refused_at_its_field_too() {
+    let onto_itself = sync("a").replace("registry.corp.example/{path}", "docker.io/{path}");
+    assert!(fault(onto_itself).starts_with("7: spec.targets[0]: "));
+    let pattern = sync("a").replace("'alpine:3.20'", "alpine, select: {patterns: ['\\p{Greek}']}");
+    assert!(fault(pattern).starts_with("6: spec.images[0].select.patterns[0]: "));
 }

@@ -64,7 +64,7 @@ fn a_secret_that_is_named_must_be_of_the_right_type_and_may_be_missing() {
     let fault = fault(opaque.to_owned() + &sync("a"));
     assert!(fault.starts_with("9: spec.pullSecrets[0].name: the Secret hub is of type Opaque"), "{fault}");
     assert!(text(opaque.to_owned() + &sync("a").replace("platform", "other")).is_ok());
-    let note = text(sync("a")).unwrap().notes[0].to_string();
+    let note = text(sync("a")).unwrap().notes.to_string();
     assert!(
         note.starts_with("<stdin>:5: spec.pullSecrets[0].name: there is no Secret platform/hub"),
         "{note}"

@@ -16,6 +16,7 @@ mod wallet;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderValue, Method, StatusCode};
 use secrecy::ExposeSecret as _;
+use tokio::time::Instant;
 
 use self::{challenge::Challenge, token::Token};
 pub(crate) use self::{challenge::Scheme, scope::Scopes, wallet::Wallet};
@@ -95,9 +96,14 @@ async fn ping(transport: &Transport) -> Result<(), Cause> {
         return Ok(());
     }
     let mut request = Request::new(Method::GET, transport.endpoint.url("")?, Scopes::default());
+    let began = Instant::now();
     let response = guard::send(transport, &mut request, None).await?;
     let status = response.status();
-    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        transport.observe(began, status, response.headers());
+        return Err(transport.limited());
+    }
+    if status.is_server_error() {
         let host = response.host();
         return Err(Cause::Failed { host, answer: response.answer().await });
     }

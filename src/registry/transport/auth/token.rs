@@ -188,6 +188,8 @@ async fn refused(transport: &Transport, response: Response, asked: Instant) -> C
         status if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
             Cause::Failed { host, answer }
         }
+        // It says nothing about what the token was wanted for.
+        StatusCode::NOT_FOUND => Cause::Unproven { answer },
         _ => Cause::Refused { answer },
     }
 }

@@ -7,7 +7,7 @@ mod tests;
 
 use http::{
     HeaderValue, Method, StatusCode,
-    header::{AUTHORIZATION, LOCATION},
+    header::{AUTHORIZATION, CONTENT_LENGTH, LOCATION},
 };
 use tokio::time::timeout;
 use url::Url;
@@ -66,6 +66,10 @@ pub(super) async fn send(
             hop.headers_mut().insert(AUTHORIZATION, authorization.clone());
         }
         let (body, sent) = request.body.take();
+        if method != Method::GET && method != Method::HEAD && body.as_bytes().is_some_and(<[u8]>::is_empty) {
+            // The client leaves it out, and some servers then answer 411.
+            hop.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         *hop.body_mut() = Some(body);
         transport.ledger.traffic.request();
         let response = execute(transport, &client, hop, sent).await?;
@@ -106,7 +110,11 @@ async fn execute(
     let patience = if sent.is_some() { transport.timing.commit } else { transport.timing.head };
     loop {
         match timeout(patience, &mut answer).await {
-            Ok(answer) => return answer.map_err(|error| unreachable(host, &error)),
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => {
+                let source = sent.as_ref().and_then(Sent::error);
+                return Err(source.map_or_else(|| unreachable(host, &error), Cause::Body));
+            }
             // As long as bytes are on their way, whoever sends them knows whether they move.
             Err(_) if sent.as_ref().is_some_and(|sent| !sent.is_all()) => {}
             Err(_) => return Err(Cause::Silent { host, awaited: "answer", after: patience }),
