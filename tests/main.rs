@@ -13,7 +13,6 @@
 
 mod apiserver;
 mod command;
-mod crds;
 mod faults;
 mod kill;
 mod oracles;
