@@ -154,7 +154,9 @@ async fn a_torn_upload_goes_on_where_the_registry_stands() {
                 }
             }
         };
-        assert!(!can_resume || (sent && offsets.iter().all(|&offset| offset <= 2_000_000)));
+        // A later attempt can have left more there than the first.
+        assert!(!can_resume || sent);
+        assert!(offsets.first().is_none_or(|&offset| offset <= 2_000_000), "{offsets:?}");
         if !sent {
             push(&remote, &content).await;
         }
