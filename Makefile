@@ -45,7 +45,7 @@ deny: requirements ## licences, banned crates, sources; advisories where their d
 
 doc: requirements ## the documentation; a broken link is an error
 	$(call say,documentation)
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
 tools: ## the registries and tools that tests and benchmarks run, in a cache outside this clone
 	@$(install) debian registries cluster

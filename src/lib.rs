@@ -8,9 +8,9 @@
 //! - [`records`]: what was selected and written, as it is remembered
 //! - [`registry`]: the distribution protocol
 //! - [`api`]: the kinds that people and the system write, and their rules
-//! - [`reference`] and [`digest`]: the names of images and of bytes
+//! - [`mod@reference`] and [`digest`]: the names of images and of bytes
 //! - [`class`]: the classes of errors
-//! - [`telemetry`]: logs
+//! - [`telemetry`]: the log, as lines or as JSON
 
 pub mod api;
 pub mod class;

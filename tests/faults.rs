@@ -410,16 +410,16 @@ impl Drop for FullDisk {
 async fn what_cannot_be_recorded_because_the_disk_is_full_is_not_published() {
     let pair = Pair::start().await;
     let desk = Pair::desk(&pair.source.host(), &pair.target.host());
-    let disk = FullDisk::mount(&desk.state().join("imagesync"));
+    let full = FullDisk::mount(&desk.state().join("imagesync"));
     // Another image's run leaves the directory's own files there.
     desk.run(&["sync", "--dry-run", "-f", "sync.yaml"]).await.expect(3);
-    std::fs::write(disk.0.join("format"), "imagesync-state/v1\n").unwrap();
-    disk.fill();
+    std::fs::write(full.0.join("format"), "imagesync-state/v1\n").unwrap();
+    full.fill();
     let ran = desk.sync().await.expect(1);
     assert!(ran.stdout.contains("No space left"), "{}", ran.stdout);
     pair.assert_nothing_published().await;
 
-    std::fs::remove_file(disk.0.join("filler")).unwrap();
+    std::fs::remove_file(full.0.join("filler")).unwrap();
     desk.synced().await;
     pair.assert_copied().await;
 }

@@ -4,6 +4,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::unwrap_in_result,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
@@ -12,7 +13,6 @@
 
 mod apiserver;
 mod command;
-mod crds;
 mod faults;
 mod kill;
 mod oracles;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Long enough for a busy machine; a test that passes never waits for it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn spec(source: &Registry, tag: &str, target: &Registry) -> String {
     format!(

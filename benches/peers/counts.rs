@@ -13,7 +13,7 @@ pub struct Counts {
     pub gets: u64,
     /// POST, PATCH, PUT and DELETE requests.
     pub writes: u64,
-    /// Requests for lists of tags, which are among the GET requests.
+    /// Lists of tags, however many GET requests each took.
     pub lists: u64,
     /// Bytes of the bodies that it sent.
     pub sent: u64,
@@ -73,6 +73,7 @@ fn line(line: &str) -> Option<Counts> {
         "POST" | "PATCH" | "PUT" | "DELETE" => counts.writes = 1,
         _ => return None,
     }
-    counts.lists = u64::from(path.contains("/tags/list"));
+    // A further page of a list is the same list.
+    counts.lists = u64::from(path.contains("/tags/list") && !path.contains("last="));
     Some(counts)
 }

@@ -7,7 +7,7 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::Subscr
 /// The variable that says what is logged, such as `debug` or `imagesync::registry=trace`.
 const FILTER: &str = "IMAGESYNC_LOG";
 
-/// Begins to log. Without [`FILTER`], a terminal, which has progress bars and a table, gets warnings and errors; anything
+/// Begins to log. Without `IMAGESYNC_LOG`, a terminal, which has progress bars and a table, gets warnings and errors; anything
 /// else gets what was done too. A filter that cannot be read counts as none.
 ///
 /// To be called once, before anything is done; a second call changes nothing.

@@ -17,7 +17,7 @@ pub(crate) struct Traffic {
     received: AtomicU64,
 }
 
-/// What went to and came from a registry until now.
+/// `Traffic` at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Requests that were sent, those that were sent again included.
