@@ -253,3 +253,28 @@ async fn a_source_tag_that_is_not_there_fails_alone_and_the_rest_goes_on() {
     assert!(ran.stdout.contains("NotFound"), "{}", ran.stdout);
     target.complete("team/app", "v1").await;
 }
+
+#[tokio::test]
+async fn a_suspended_object_does_nothing_and_keeps_its_tags_from_a_younger_one() {
+    let (source, target) = tokio::join!(Registry::v3().start(), Registry::v3().start());
+    source.push("team/app", "v1", &Image::single(1, &[1_000])).await;
+    source.push("team/other", "v1", &Image::single(2, &[1_000])).await;
+    let object = |name: &str, image: &str, suspend: bool| {
+        format!(
+            "apiVersion: imagesync.dev/v1alpha1\nkind: ImageSync\nmetadata: {{name: {name}, namespace: team}}\nspec:\n  \
+             suspend: {suspend}\n  images: [{{name: app, source: \"{}/team/{image}:v1\"}}]\n  \
+             targets: [{{name: copy, repository: \"{}/mirror\"}}]\n",
+            source.host(),
+            target.host()
+        )
+    };
+    let desk = Desk::new("");
+    desk.write("sync.yaml", &object("a", "app", false));
+    desk.synced().await;
+    let first = target.digest("mirror", "v1").await;
+
+    desk.write("sync.yaml", &(object("a", "app", true) + "---\n" + &object("b", "other", false)));
+    let ran = desk.sync().await.expect(1);
+    assert!(ran.stdout.contains("conflict"), "{}", ran.stdout);
+    assert_eq!(target.digest("mirror", "v1").await, first);
+}

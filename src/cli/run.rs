@@ -110,17 +110,25 @@ impl Shared {
 }
 
 /// Makes the plans of all members: lists, selects, looks, decides. Nothing is changed.
-pub(super) async fn plan(engine: &Engine, members: &[Member], now: Timestamp) -> Vec<Plan> {
+///
+/// `others` take no part, being suspended or not due; what their records claim stays theirs.
+pub(super) async fn plan(
+    engine: &Engine,
+    members: &[Member],
+    others: &[Member],
+    now: Timestamp,
+) -> Vec<Plan> {
     let selections = join_all(members.iter().map(|member| async {
         let listings = engine.list(&member.wanted, &member.access).await;
         select(&member.wanted, &listings)
     }))
     .await;
     let mut ownership = Ownership::default();
+    for member in members.iter().chain(others) {
+        ownership.claim_recorded(&Arc::new(Claimant::of(&member.object)), &member.journal.records());
+    }
     for (member, selection) in members.iter().zip(&selections) {
-        let claimant = Arc::new(Claimant::of(&member.object));
-        ownership.claim_recorded(&claimant, &member.journal.records());
-        ownership.claim_selected(&claimant, selection);
+        ownership.claim_selected(&Arc::new(Claimant::of(&member.object)), selection);
     }
     let plans = members.iter().zip(&selections).map(|(member, selection)| {
         let ownership = &ownership;

@@ -39,8 +39,8 @@ pub(super) fn run(args: &SyncArgs, color: Color) -> anyhow::Result<Exit> {
         if args.watch {
             return watch::run(args, &shared, manifests, color, &stop).await;
         }
-        let members = active(shared.members(&manifests)?);
-        let done = round(&shared, &members, &stop).await;
+        let (members, suspended) = divide(shared.members(&manifests)?);
+        let done = round(&shared, &members, &suspended, &stop).await;
         if !(stop.is_cancelled() && done.applied.is_empty()) {
             print(show::result(&members, &done.applied, args.run.output, color)?.as_bytes())?;
         }
@@ -58,22 +58,29 @@ pub(super) fn read(files: &FileArgs) -> anyhow::Result<Manifests> {
     Ok(manifests)
 }
 
-/// Those that are not suspended.
-pub(super) fn active(members: Vec<Member>) -> Vec<Member> {
+/// Those that are active, and those that are suspended.
+pub(super) fn divide(members: Vec<Member>) -> (Vec<Member>, Vec<Member>) {
     let (suspended, active): (Vec<_>, Vec<_>) =
         members.into_iter().partition(|member| member.object.spec.suspend);
-    for member in suspended {
+    for member in &suspended {
         let (namespace, name) = run::names(&member.object);
         tracing::warn!("{namespace}/{name} is suspended: nothing is done for it");
     }
-    active
+    (active, suspended)
 }
 
-/// One round over all members.
-pub(super) async fn round(shared: &Shared, members: &[Member], stop: &CancellationToken) -> Done {
+/// One round over `members`; `others` take no part.
+pub(super) async fn round(
+    shared: &Shared,
+    members: &[Member],
+    others: &[Member],
+    stop: &CancellationToken,
+) -> Done {
     let engine = shared.engine(progress());
     tokio::select! {
-        plans = run::plan(&engine, members, Timestamp::now()) => run::apply(&engine, members, plans, stop).await,
+        plans = run::plan(&engine, members, others, Timestamp::now()) => {
+            run::apply(&engine, members, plans, stop).await
+        }
         // Nothing was begun, so nothing has to be ended.
         () = stop.cancelled() => Done { applied: Vec::new(), unrecorded: None },
     }

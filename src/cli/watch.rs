@@ -39,15 +39,16 @@ pub(super) async fn run(
 ) -> anyhow::Result<Exit> {
     let mut due: HashMap<String, Due> = HashMap::new();
     let mut seen = load::fingerprint(&args.files.files, args.files.recursive);
-    let mut members = sync::active(shared.members(&manifests)?);
+    let (mut members, mut suspended) = sync::divide(shared.members(&manifests)?);
     while !stop.is_cancelled() {
         let now = Timestamp::now();
         let ready: Vec<usize> = (0..members.len())
             .filter(|&index| members.get(index).is_some_and(|member| is_due(&due, member, now)))
             .collect();
         if !ready.is_empty() {
-            let (mut round, rest) = split(members, &ready);
-            let Done { applied, unrecorded } = sync::round(shared, &round, stop).await;
+            let (mut round, mut others) = split(members, &ready);
+            others.append(&mut suspended);
+            let Done { applied, unrecorded } = sync::round(shared, &round, &others, stop).await;
             print(show::result(&round, &applied, args.run.output, color)?.as_bytes())?;
             if let Some(error) = unrecorded {
                 tracing::error!("{}", crate::registry::message(&error));
@@ -55,7 +56,8 @@ pub(super) async fn run(
             for (member, applied) in round.iter_mut().zip(&applied) {
                 plan_next(&mut due, member, applied);
             }
-            members = round.into_iter().chain(rest).collect();
+            (suspended, others) = others.into_iter().partition(|member| member.object.spec.suspend);
+            members = round.into_iter().chain(others).collect();
         }
         tokio::select! {
             () = stop.cancelled() => break,
@@ -64,10 +66,10 @@ pub(super) async fn run(
         let now_seen = load::fingerprint(&args.files.files, args.files.recursive);
         if now_seen != seen {
             seen = now_seen;
-            match sync::read(&args.files).and_then(|read| Ok((sync::active(shared.members(&read)?), read))) {
+            match sync::read(&args.files).and_then(|read| Ok((sync::divide(shared.members(&read)?), read))) {
                 Ok((changed, read)) => {
                     forget_changed(&mut due, &manifests, &read);
-                    (members, manifests) = (changed, read);
+                    ((members, suspended), manifests) = (changed, read);
                 }
                 Err(error) => tracing::error!("the manifests changed and are not used: {error:#}"),
             }

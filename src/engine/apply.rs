@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Images that are worked on at the same time; what each registry gets of it is its budget's to say.
-const JOBS_AT_ONCE: usize = 64;
+const JOBS_AT_ONCE: usize = 32;
 /// Blobs of one image that are worked on at the same time.
 const BLOBS_AT_ONCE: usize = 8;
 

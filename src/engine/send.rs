@@ -20,7 +20,7 @@ use crate::registry::{Blob, Remote, Upload};
 /// costs hardly more than asking whether it is there.
 pub(crate) const SMALL: u64 = 64 * 1024;
 /// Larger blobs on their way at the same time: with a few hundred KiB each, this bounds the memory.
-const LARGE_AT_ONCE: usize = 8;
+const LARGE_AT_ONCE: usize = 6;
 
 /// A repository that a blob has to be sent to.
 pub(crate) struct Need {

@@ -21,7 +21,8 @@ pub struct Plan {
     /// The ImageSync's name.
     pub name: String,
     /// One action for each name that each artifact has on each target. Images are in the spec's order; an image's
-    /// newest version comes first.
+    /// newest version comes first. After all of them come the images whose tags could not be listed, with one action a
+    /// target.
     pub actions: Vec<Action>,
     /// What was left out, and what a person should know, image by image in the spec's order.
     pub images: Vec<ImageSummary>,

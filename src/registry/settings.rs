@@ -10,7 +10,10 @@ use serde::Deserialize;
 use url::{Host, Url};
 
 use super::transport::Timing;
-use crate::{class::Class, reference::DOCKER_HUB};
+use crate::{
+    class::Class,
+    reference::{DOCKER_HUB, Repository},
+};
 
 /// Requests to one registry at the same time, if nothing is said.
 const CONCURRENCY: u32 = 32;
@@ -195,8 +198,11 @@ impl HostSettings {
 
     fn problem(&self) -> Option<&'static str> {
         let is_host = |host: &str| {
-            let registry = host.split('/').next().unwrap_or_default();
-            !registry.is_empty() && format!("{host}/x").parse::<crate::reference::Repository>().is_ok()
+            let registry = canonical(host.split('/').next().unwrap_or_default());
+            // A name without a dot or a port would be read as a path on Docker Hub.
+            format!("{host}/x")
+                .parse::<Repository>()
+                .is_ok_and(|repository| repository.registry() == registry)
         };
         if !is_host(&self.host) || self.host.contains('/') {
             return Some(

@@ -292,3 +292,35 @@ async fn two_credentials_of_one_registry_have_their_own_tokens() {
         remote.get_manifest(&tag("1")).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_token_is_shown_only_for_what_it_allows() {
+    let fake = Fake::start_at(|url, asked, _| match asked.path.as_str() {
+        "/token" => token(&asked.query("scope").replace([':', ','], "_")),
+        _ if asked.header("authorization").is_some() => reply(202).header("location", "/up").body(image()),
+        // It names no scope, so that it is ours that counts.
+        _ => refuse(401, "UNAUTHORIZED").header("www-authenticate", format!(r#"Bearer realm="{url}/token""#)),
+    })
+    .await;
+    let registries = Registries::new(settings()).unwrap();
+    let keychain = Keychain::password(&fake.address.to_string(), "me", "secret");
+    let open = |path| registries.open(&format!("{}/{path}", fake.address).parse().unwrap(), &keychain);
+    open("a").start_upload().await.unwrap();
+    open("b").start_upload().await.unwrap();
+    let reads =
+        [open("a").head_blob(&blob(b"x").digest).await, open("c").head_blob(&blob(b"x").digest).await];
+    assert!(reads.iter().all(Result::is_err), "202 is no answer to HEAD");
+    let shown: Vec<_> =
+        fake.asked().iter().filter_map(|asked| asked.headers.get("authorization").cloned()).collect();
+    let tokens: Vec<_> = shown.iter().filter(|shown| shown.starts_with("Bearer")).collect();
+    assert_eq!(
+        tokens,
+        [
+            "Bearer repository_a_pull_push",
+            "Bearer repository_b_pull_push",
+            // What allows to write allows to read.
+            "Bearer repository_a_pull_push",
+            "Bearer repository_c_pull",
+        ]
+    );
+}

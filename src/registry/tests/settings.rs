@@ -43,6 +43,7 @@ fn an_empty_file_says_nothing() {
 #[case("registries: [{host: 'https://a.example'}]", "no scheme")]
 #[case("registries: [{host: a.example/path}]", "no scheme or path")]
 #[case("registries: [{host: a.example, mirrors: ['https://m.example']}]", "mirrors")]
+#[case("registries: [{host: a.example, mirrors: [mirror]}]", "mirrors")]
 #[case("registries: [{host: a.example, clientCert: c.pem}]", "need each other")]
 #[case("registries: [{host: a.example, plainHttp: true, caFile: c.pem}]", "plainHttp")]
 #[case("registries: [{host: a.example, credentialHelper: {name: ../sh}}]", "credentialHelper")]

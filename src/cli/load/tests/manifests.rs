@@ -5,9 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use super::{Input, faults, load, path};
+use crate::registry::{Keychain, Settings};
 
 pub(super) fn manifests(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifests").join(folder);
@@ -76,4 +78,9 @@ fn the_examples_are_valid_as_they_stand() {
     // The registries file is no manifest, and no Secret is missing.
     let notes: Vec<_> = examples.notes.iter().map(ToString::to_string).collect();
     assert!(notes.len() == 1 && notes[0].contains("registries.yaml:2: left out"), "{notes:?}");
+    let registries = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/registries.yaml");
+    Settings::parse(&fs::read_to_string(&registries).unwrap(), &registries).unwrap();
+    for secret in examples.secrets.values() {
+        Keychain::from_secret(secret.docker_config().unwrap().expose_secret().as_bytes()).unwrap();
+    }
 }
