@@ -13,13 +13,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     args::RunArgs,
-    load::{Manifest, Manifests},
+    load::{DEFAULT_NAMESPACE, Manifest, Manifests},
 };
 use crate::{
     api::{ImageSync, ImageSyncStatus},
     engine::{self, Access, Applied, Engine, Progress},
-    plan::{Claimant, Observed, Ownership, Plan, Wanted, decide, select},
-    records::{self, Journal, Store},
+    plan::{Observed, Ownership, Plan, Wanted, decide, select},
+    records::{self, Journal, Records, Store},
     registry::{Keychain, Registries, Settings},
 };
 
@@ -36,6 +36,13 @@ pub(super) struct Member {
     pub(super) journal: Journal,
     pub(super) wanted: Wanted,
     access: Access,
+}
+
+impl Member {
+    /// What the ImageSync is called.
+    pub(super) fn title(&self) -> String {
+        title(&self.object)
+    }
 }
 
 impl Shared {
@@ -123,26 +130,27 @@ pub(super) async fn plan(
         select(&member.wanted, &listings)
     }))
     .await;
+    let records: Vec<Records> = members.iter().map(|member| member.journal.records()).collect();
     let mut ownership = Ownership::default();
-    for member in members.iter().chain(others) {
-        ownership.claim_recorded(&Arc::new(Claimant::of(&member.object)), &member.journal.records());
+    for ((member, selection), records) in members.iter().zip(&selections).zip(&records) {
+        ownership.claim_recorded(member.wanted.claimant(), records);
+        ownership.claim_selected(member.wanted.claimant(), selection);
     }
-    for (member, selection) in members.iter().zip(&selections) {
-        ownership.claim_selected(&Arc::new(Claimant::of(&member.object)), selection);
+    for other in others {
+        ownership.claim_recorded(other.wanted.claimant(), &other.journal.records());
     }
-    let plans = members.iter().zip(&selections).map(|(member, selection)| {
+    let plans = members.iter().zip(&selections).zip(&records).map(|((member, selection), records)| {
         let ownership = &ownership;
         async move {
-            let records = member.journal.records();
             let mut observed = Observed::default();
             loop {
-                let questions = selection.questions(&records, &observed);
+                let questions = selection.questions(records, &observed);
                 if questions.is_empty() {
                     break;
                 }
                 observed.extend(engine.look(questions, &member.access).await);
             }
-            decide(&member.wanted, selection, &records, &observed, ownership, now)
+            decide(&member.wanted, selection, records, &observed, ownership, now)
         }
     });
     join_all(plans).await
@@ -183,7 +191,7 @@ pub(super) fn status(
 ) -> ImageSyncStatus {
     let context = engine::Context {
         generation: member.object.metadata.generation,
-        images: member.object.spec.images.len(),
+        images: member.wanted.image_count(),
         before: member.object.status.clone().unwrap_or_default(),
         next,
     };
@@ -197,9 +205,16 @@ fn read_settings(path: &Path) -> anyhow::Result<Settings> {
 }
 
 /// An object's namespace and name.
-pub(super) fn names(object: &ImageSync) -> (&str, &str) {
+fn names(object: &ImageSync) -> (&str, &str) {
     let metadata = &object.metadata;
-    (metadata.namespace.as_deref().unwrap_or("default"), metadata.name.as_deref().unwrap_or_default())
+    let namespace = metadata.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
+    (namespace, metadata.name.as_deref().unwrap_or_default())
+}
+
+/// `namespace/name`.
+pub(super) fn title(object: &ImageSync) -> String {
+    let (namespace, name) = names(object);
+    format!("{namespace}/{name}")
 }
 
 /// `imagesync` in the state folder of the XDG base directory specification.

@@ -24,7 +24,7 @@ pub(super) fn result(
 ) -> anyhow::Result<String> {
     match sync::format(output) {
         Output::Table => {
-            let names: Vec<String> = members.iter().map(title).collect();
+            let names: Vec<String> = members.iter().map(Member::title).collect();
             Ok(table::render(names.iter().map(String::as_str).zip(applied), sync::colours(color)))
         }
         Output::Json => json_text(&list(members, applied)?),
@@ -39,11 +39,6 @@ pub(super) fn plans(plans: &[Plan], output: Option<Output>, color: Color) -> any
         Output::Json => json_text(&serde_json::to_value(plans)?),
         Output::Yaml => Ok(serde_saphyr::to_string(&plans)?),
     }
-}
-
-fn title(member: &Member) -> String {
-    let (namespace, name) = run::names(&member.object);
-    format!("{namespace}/{name}")
 }
 
 /// The plan's lines in the colours of their signs.

@@ -14,12 +14,7 @@ use super::{
     run::{self, Done, Member, Shared},
     show, watch,
 };
-use crate::{
-    class::Class,
-    engine::{Applied, Outcome},
-    plan::Kind,
-    telemetry,
-};
+use crate::{api::State, engine::Applied, telemetry};
 
 /// Syncs once, or again and again.
 ///
@@ -63,8 +58,7 @@ pub(super) fn divide(members: Vec<Member>) -> (Vec<Member>, Vec<Member>) {
     let (suspended, active): (Vec<_>, Vec<_>) =
         members.into_iter().partition(|member| member.object.spec.suspend);
     for member in &suspended {
-        let (namespace, name) = run::names(&member.object);
-        tracing::warn!("{namespace}/{name} is suspended: nothing is done for it");
+        tracing::warn!("{} is suspended: nothing is done for it", member.title());
     }
     (active, suspended)
 }
@@ -87,14 +81,11 @@ pub(super) async fn round(
 }
 
 /// How a run ends that applied this.
-pub(super) fn exit(applied: &[Applied]) -> Exit {
-    let actions = applied.iter().flat_map(|applied| applied.plan.actions.iter().zip(&applied.outcomes));
+fn exit(applied: &[Applied]) -> Exit {
     let mut exit = Exit::Success;
-    for (action, outcome) in actions {
-        match (outcome, &action.kind) {
-            (Outcome::InSync | Outcome::Written, _) => {}
-            (Outcome::NotTried, Kind::Deferred { .. }) => exit = Exit::Deferred,
-            (Outcome::Failed(error), _) if error.class() == Class::RateLimited => exit = Exit::Deferred,
+    for trouble in applied.iter().flat_map(Applied::troubles) {
+        match trouble.state() {
+            State::Deferred => exit = Exit::Deferred,
             _ => return Exit::Failed,
         }
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 
 use crate::{
-    class::Class,
-    engine::{Applied, Error, Outcome},
+    api::State,
+    engine::{Applied, Error, Outcome, Trouble},
     plan::{Action, Kind},
 };
 
@@ -17,12 +17,7 @@ const ROWS: usize = 40;
 pub(super) fn render<'a>(applied: impl Iterator<Item = (&'a str, &'a Applied)>, colour: bool) -> String {
     let rows: Vec<Row> = applied
         .flat_map(|(object, applied)| {
-            applied
-                .plan
-                .actions
-                .iter()
-                .zip(&applied.outcomes)
-                .map(move |(action, outcome)| Row::new(object, action, outcome))
+            applied.results().map(|(action, outcome, trouble)| Row::new(object, action, outcome, trouble))
         })
         .collect();
     if rows.is_empty() {
@@ -95,23 +90,18 @@ struct Row {
 }
 
 impl Row {
-    fn new(object: &str, action: &Action, outcome: &Outcome) -> Self {
-        let reason = || Some(action.reason.clone());
-        let (rank, word, colour, class, detail) = match (outcome, &action.kind) {
-            (Outcome::InSync, _) => (0, "in sync", Color::DarkGrey, None, None),
-            (Outcome::Written, Kind::Copy { replaces: Some(_) }) => (1, "updated", Color::Green, None, None),
-            (Outcome::Written, _) => (1, "copied", Color::Green, None, None),
-            (Outcome::NotTried, Kind::Deferred { .. }) => (2, "deferred", Color::Yellow, None, reason()),
-            (Outcome::NotTried, Kind::Failed { class }) => (4, "failed", Color::Red, Some(*class), reason()),
-            (Outcome::NotTried, _) => (3, "conflict", Color::Yellow, None, reason()),
-            (Outcome::Failed(Error::Interrupted), _) => (2, "interrupted", Color::Yellow, None, None),
-            (Outcome::Failed(error), _) if error.class() == Class::RateLimited => {
-                (2, "deferred", Color::Yellow, None, Some(error.message()))
-            }
-            (Outcome::Failed(error), _) => {
-                (4, "failed", Color::Red, Some(error.class()), Some(error.message()))
-            }
+    fn new(object: &str, action: &Action, outcome: &Outcome, trouble: Option<Trouble>) -> Self {
+        let (rank, word, colour) = match (outcome, &action.kind, trouble.as_ref().map(Trouble::state)) {
+            (Outcome::InSync, ..) => (0, "in sync", Color::DarkGrey),
+            (Outcome::Written, Kind::Copy { replaces: Some(_) }, _) => (1, "updated", Color::Green),
+            (Outcome::Written, ..) => (1, "copied", Color::Green),
+            (Outcome::Failed(Error::Interrupted), ..) => (2, "interrupted", Color::Yellow),
+            (.., Some(State::Deferred)) => (2, "deferred", Color::Yellow),
+            (.., Some(State::Conflict)) => (3, "conflict", Color::Yellow),
+            _ => (4, "failed", Color::Red),
         };
+        let class = trouble.as_ref().filter(|_| word == "failed").map(|trouble| trouble.class);
+        let detail = trouble.filter(|_| word != "interrupted").map(|trouble| trouble.message);
         Self {
             object: object.to_owned(),
             source: source(action),

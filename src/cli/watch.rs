@@ -12,11 +12,7 @@ use super::{
     run::{self, Done, Member, Shared},
     show, sync,
 };
-use crate::{
-    class::Retry,
-    engine::{Applied, Outcome},
-    plan::{Ended, Kind},
-};
+use crate::{engine::Applied, plan::Ended};
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -49,6 +45,10 @@ pub(super) async fn run(
             let (mut round, mut others) = split(members, &ready);
             others.append(&mut suspended);
             let Done { applied, unrecorded } = sync::round(shared, &round, &others, stop).await;
+            if applied.is_empty() {
+                // Stopped before anything began.
+                break;
+            }
             print(show::result(&round, &applied, args.run.output, color)?.as_bytes())?;
             if let Some(error) = unrecorded {
                 tracing::error!("{}", crate::registry::message(&error));
@@ -78,13 +78,8 @@ pub(super) async fn run(
     Ok(Exit::Interrupted)
 }
 
-fn key(member: &Member) -> String {
-    let (namespace, name) = run::names(&member.object);
-    format!("{namespace}/{name}")
-}
-
 fn is_due(due: &HashMap<String, Due>, member: &Member, now: Timestamp) -> bool {
-    due.get(&key(member)).is_none_or(|due| due.at <= now)
+    due.get(&member.title()).is_none_or(|due| due.at <= now)
 }
 
 fn split(members: Vec<Member>, ready: &[usize]) -> (Vec<Member>, Vec<Member>) {
@@ -98,38 +93,27 @@ fn split(members: Vec<Member>, ready: &[usize]) -> (Vec<Member>, Vec<Member>) {
 
 fn plan_next(due: &mut HashMap<String, Due>, member: &mut Member, applied: &Applied) {
     let now = Timestamp::now();
-    let before = due.get(&key(member)).map_or(0, |due| due.failed);
-    let ended = Ended::of(troubles(applied), before, now);
+    let before = due.get(&member.title()).map_or(0, |due| due.failed);
+    let troubles = applied.troubles().map(|trouble| (trouble.class.retry(), trouble.until));
+    let ended = Ended::of(troubles, before, now);
     let failed = if let Ended::Failed { runs } = ended { runs } else { 0 };
     let at = member.wanted.schedule().after(ended, now, fastrand::f64());
-    due.insert(key(member), Due { at, failed });
+    due.insert(member.title(), Due { at, failed });
     // The next status says since when a problem lasts.
     member.object.status = Some(run::status(member, applied, Some(at), now));
-    tracing::info!("{} is synced again at {at}", key(member));
-}
-
-/// When what was not done is worth another try.
-fn troubles(applied: &Applied) -> impl Iterator<Item = (Retry, Option<Timestamp>)> + '_ {
-    applied.plan.actions.iter().zip(&applied.outcomes).filter_map(|(action, outcome)| {
-        match (outcome, &action.kind) {
-            (Outcome::Failed(error), _) => Some((error.class().retry(), error.until())),
-            (Outcome::NotTried, Kind::Failed { class }) => Some((class.retry(), None)),
-            (Outcome::NotTried, Kind::Deferred { until }) => Some((Retry::Deferred, Some(*until))),
-            _ => None,
-        }
-    })
+    tracing::info!("{} is synced again at {at}", member.title());
 }
 
 /// An ImageSync whose spec changed is due at once.
 fn forget_changed(due: &mut HashMap<String, Due>, before: &Manifests, now: &Manifests) {
     for changed in &now.syncs {
-        let names = run::names(&changed.object);
+        let title = run::title(&changed.object);
         let same = before
             .syncs
             .iter()
-            .any(|old| run::names(&old.object) == names && old.object.spec == changed.object.spec);
+            .any(|old| run::title(&old.object) == title && old.object.spec == changed.object.spec);
         if !same {
-            due.remove(&format!("{}/{}", names.0, names.1));
+            due.remove(&title);
         }
     }
 }

@@ -9,7 +9,8 @@
 //!     send       read once; fanout to several targets, upload to one
 //!   publish    its manifests, the tag last
 //! record     what the journal holds before and after
-//! status     an ImageSync's status, from what was applied
+//! trouble    what is wrong with what was applied
+//! status     an ImageSync's status, from that
 //! ```
 
 mod access;
@@ -28,6 +29,7 @@ mod send;
 mod status;
 mod transfer;
 mod tree;
+mod trouble;
 mod upload;
 
 pub use access::Access;
@@ -36,6 +38,7 @@ pub use error::Error;
 pub use outcome::Outcome;
 pub use progress::{Event, Progress};
 pub use status::{Context, status};
+pub use trouble::Trouble;
 
 use crate::registry::Registries;
 use transfer::Transfers;

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::{Applied, Outcome};
+use super::{Applied, Trouble};
 use crate::{
     api::{Counts, ImageSyncStatus, Problem, State},
     class::{Class, Retry},
-    plan::{Action, Kind},
+    plan::Action,
     reference::Tag,
 };
 
@@ -29,13 +29,8 @@ pub struct Context {
 /// The status after a completed run, as design section 3 ("Ready, exactly") has it: kstatus reads it.
 #[must_use]
 pub fn status(applied: &Applied, context: &Context, now: Timestamp) -> ImageSyncStatus {
-    let results: Vec<(&Action, Result<(), Trouble>)> = applied
-        .plan
-        .actions
-        .iter()
-        .zip(&applied.outcomes)
-        .map(|(action, outcome)| (action, trouble(action, outcome)))
-        .collect();
+    let results: Vec<(&Action, Option<Trouble>)> =
+        applied.results().map(|(action, _, trouble)| (action, trouble)).collect();
     let counts = counts(&results, context.images);
     ImageSyncStatus {
         observed_generation: context.generation,
@@ -47,35 +42,12 @@ pub fn status(applied: &Applied, context: &Context, now: Timestamp) -> ImageSync
     }
 }
 
-/// What keeps an action's destination from being as it is wanted.
-struct Trouble {
-    state: State,
-    class: Class,
-    message: String,
-}
-
-fn trouble(action: &Action, outcome: &Outcome) -> Result<(), Trouble> {
-    let (class, message) = match (outcome, &action.kind) {
-        (Outcome::InSync | Outcome::Written, _) => return Ok(()),
-        (Outcome::Failed(error), _) => (error.class(), error.message()),
-        (Outcome::NotTried, Kind::Failed { class }) => (*class, action.reason.clone()),
-        (Outcome::NotTried, Kind::Deferred { .. }) => (Class::RateLimited, action.reason.clone()),
-        (Outcome::NotTried, _) => (Class::Conflict, action.reason.clone()),
-    };
-    let state = match class {
-        Class::RateLimited => State::Deferred,
-        Class::Conflict => State::Conflict,
-        _ => State::Failed,
-    };
-    Err(Trouble { state, class, message })
-}
-
-fn counts(results: &[(&Action, Result<(), Trouble>)], images: usize) -> Counts {
+fn counts(results: &[(&Action, Option<Trouble>)], images: usize) -> Counts {
     // An artifact counts once, under the worst state it has on its targets.
     let mut artifacts: BTreeMap<(&str, Option<&str>), u8> = BTreeMap::new();
-    for (action, result) in results {
+    for (action, trouble) in results {
         let worst = artifacts.entry((&action.image, action.tag.as_ref().map(Tag::as_str))).or_default();
-        *worst = (*worst).max(result.as_ref().map_or_else(|trouble| severity(trouble.state), |()| 0));
+        *worst = (*worst).max(severity(trouble.as_ref().map_or(State::InSync, Trouble::state)));
     }
     let count = |state| number(artifacts.values().filter(|&&worst| worst == severity(state)).count());
     let in_sync = count(State::InSync);
@@ -105,8 +77,8 @@ fn number(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-fn problems(results: &[(&Action, Result<(), Trouble>)], before: &[Problem], now: Timestamp) -> Vec<Problem> {
-    let troubles = results.iter().filter_map(|(action, result)| Some((action, result.as_ref().err()?)));
+fn problems(results: &[(&Action, Option<Trouble>)], before: &[Problem], now: Timestamp) -> Vec<Problem> {
+    let troubles = results.iter().filter_map(|(action, trouble)| Some((action, trouble.as_ref()?)));
     let problems = troubles.map(|(action, trouble)| {
         let tag = action.tag.as_ref().map(ToString::to_string);
         let same = |old: &&Problem| {
@@ -128,7 +100,7 @@ fn problems(results: &[(&Action, Result<(), Trouble>)], before: &[Problem], now:
 }
 
 fn conditions(
-    results: &[(&Action, Result<(), Trouble>)],
+    results: &[(&Action, Option<Trouble>)],
     counts: &Counts,
     context: &Context,
     now: Timestamp,
@@ -145,8 +117,8 @@ fn conditions(
             last_transition_time: old.map_or_else(|| Time(now), |old| old.last_transition_time.clone()),
         }
     };
-    let troubles: Vec<&Trouble> = results.iter().filter_map(|(_, result)| result.as_ref().err()).collect();
-    let failures = troubles.iter().filter(|trouble| trouble.state != State::Deferred);
+    let troubles: Vec<&Trouble> = results.iter().filter_map(|(_, trouble)| trouble.as_ref()).collect();
+    let failures = troubles.iter().filter(|trouble| trouble.state() != State::Deferred);
     if let Some(worst) =
         failures.min_by_key(|trouble| (trouble.class.retry() != Retry::Terminal, trouble.class))
     {

@@ -99,6 +99,12 @@ impl Wanted {
         self.images.iter().filter(|image| image.is_listed()).map(|image| image.source.clone()).collect()
     }
 
+    /// Whose wants these are.
+    #[must_use]
+    pub const fn claimant(&self) -> &Arc<Claimant> {
+        &self.claimant
+    }
+
     /// When the sources are looked at.
     #[must_use]
     pub const fn schedule(&self) -> &Schedule {
