@@ -71,7 +71,7 @@ type Chunk = Result<Bytes, Error>;
 
 /// Sends what comes out of the channel. Whoever is let go closes the channel, which tells the reader.
 async fn feed(blob: &Blob, mut upload: Upload, chunks: mpsc::Receiver<Chunk>) -> Fed {
-    let pace = Pace::default();
+    let pace = Pace::new(blob.size);
     let chunks =
         stream::unfold(chunks, |mut chunks| async { chunks.recv().await.map(|chunk| (chunk, chunks)) });
     let body = pace.watch(chunks, |_| {});
@@ -82,7 +82,7 @@ async fn feed(blob: &Blob, mut upload: Upload, chunks: mpsc::Receiver<Chunk>) ->
     Fed::LetGo(Start::Torn(upload))
 }
 
-/// Hands every chunk to every leg that still takes it; ends when the source does, or no leg is left.
+/// Hands every chunk to every target that still takes it; ends when the source does, or no target is left.
 async fn distribute<S>(source: S, mut senders: Vec<mpsc::Sender<Chunk>>) -> Result<(), Error>
 where
     S: Stream<Item = Chunk>,
@@ -91,7 +91,7 @@ where
     while let Some(chunk) = source.next().await {
         let mut left = Vec::with_capacity(senders.len());
         for sender in senders {
-            // An error goes to the legs too: a mere end could be taken for the end of the blob.
+            // An error goes to the targets too: a mere end could be taken for the end of the blob.
             if sender.send(chunk.clone()).await.is_ok() {
                 left.push(sender);
             }

@@ -30,7 +30,7 @@ struct Entry {
     changed: Arc<Notify>,
 }
 
-/// Places that one blob is remembered in at most: one is enough to mount from, a few survive a deletion.
+/// Places that one blob is remembered in at most: one is enough to mount from, the others save asking again there.
 const MAX_PLACES: usize = 32;
 
 /// What a copy that wants a blob in a repository has to do.

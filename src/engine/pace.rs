@@ -18,26 +18,30 @@ use super::error::Error;
 /// The bytes of a blob, as an upload sends them.
 pub(crate) type Body = BoxStream<'static, io::Result<Bytes>>;
 
-/// A registry may take long over a blob that it has whole: it moves it to where it stays, and some hash it first.
-const COMMIT: Duration = Duration::from_mins(10);
-
 /// What is known of a body on its way.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Pace(Arc<State>);
 
 #[derive(Default)]
 struct State {
+    /// How many bytes the body has.
+    length: u64,
     /// How many times the registry asked for more.
     asked: AtomicU64,
     /// The registry waits for the source, and not the other way round.
     at_source: AtomicBool,
-    /// The last byte was handed over.
-    ended: AtomicBool,
+    /// How many bytes were handed over.
+    handed_over: AtomicU64,
     error: Mutex<Option<Error>>,
 }
 
 impl Pace {
-    /// Watches a body. `taken` is told of every chunk that was handed over.
+    /// For a body of `length` bytes.
+    pub(crate) fn new(length: u64) -> Self {
+        Self(Arc::new(State { length, ..State::default() }))
+    }
+
+    /// Watches the body. `taken` is told of every chunk that was handed over.
     pub(crate) fn watch<S>(&self, body: S, taken: impl Fn(&Bytes) + Send + 'static) -> Body
     where
         S: Stream<Item = Result<Bytes, Error>> + Send + 'static,
@@ -49,20 +53,19 @@ impl Pace {
             state.asked.fetch_add(1, Ordering::Relaxed);
             let polled = body.poll_next_unpin(context);
             state.at_source.store(polled.is_pending(), Ordering::Relaxed);
-            polled.map(|item| match item {
-                Some(Ok(chunk)) => {
-                    taken(&chunk);
-                    Some(Ok(chunk))
-                }
-                Some(Err(error)) => {
-                    let text = error.to_string();
-                    *state.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                    Some(Err(io::Error::other(text)))
-                }
-                None => {
-                    state.ended.store(true, Ordering::Relaxed);
-                    None
-                }
+            polled.map(|item| {
+                item.map(|chunk| match chunk {
+                    Ok(chunk) => {
+                        state.handed_over.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+                        taken(&chunk);
+                        Ok(chunk)
+                    }
+                    Err(error) => {
+                        let text = error.to_string();
+                        *state.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                        Err(io::Error::other(text))
+                    }
+                })
             })
         })
         .boxed()
@@ -74,18 +77,60 @@ impl Pace {
     }
 
     /// Returns when the registry has taken nothing for `patience`, although there was something to take.
+    ///
+    /// How long it may think over a blob that it has whole is the request's own limit: here that is no stall. The end
+    /// is told by the bytes, since a client does not ask for more than the length that it announced.
     pub(crate) async fn stalled(&self, patience: Duration) {
         let state = &self.0;
         let mut last = (state.asked.load(Ordering::Relaxed), Instant::now());
         loop {
             tokio::time::sleep(patience / 4).await;
             let asked = state.asked.load(Ordering::Relaxed);
-            let limit = if state.ended.load(Ordering::Relaxed) { COMMIT } else { patience };
-            if asked != last.0 || state.at_source.load(Ordering::Relaxed) {
+            let is_whole = state.handed_over.load(Ordering::Relaxed) >= state.length;
+            if asked != last.0 || is_whole || state.at_source.load(Ordering::Relaxed) {
                 last = (asked, Instant::now());
-            } else if last.1.elapsed() >= limit {
+            } else if last.1.elapsed() >= patience {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+    const LONG: Duration = Duration::from_mins(5);
+
+    fn chunks() -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static {
+        stream::iter([Ok(Bytes::from_static(b"12345")), Ok(Bytes::from_static(b"67890"))])
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_registry_that_asks_for_nothing_while_there_is_something_stalls() {
+        let pace = Pace::new(10);
+        let mut body = pace.watch(chunks(), |_| {});
+        body.next().await;
+        assert!(tokio::time::timeout(LONG, pace.stalled(PATIENCE)).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_registry_that_has_all_bytes_may_think_although_nobody_asked_for_the_end() {
+        let pace = Pace::new(10);
+        let mut body = pace.watch(chunks(), |_| {});
+        body.next().await;
+        body.next().await;
+        assert!(tokio::time::timeout(LONG, pace.stalled(PATIENCE)).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_registry_that_waits_for_the_source_does_not_stall() {
+        let pace = Pace::new(10);
+        let mut body = pace.watch(stream::pending(), |_| {});
+        assert!(tokio::time::timeout(PATIENCE, body.next()).await.is_err());
+        assert!(tokio::time::timeout(LONG, pace.stalled(PATIENCE)).await.is_err());
     }
 }

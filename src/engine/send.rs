@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::{TryStreamExt as _, future::join_all, stream};
 use tokio::sync::Semaphore;
 
@@ -14,11 +14,8 @@ use super::{
     progress::{Event, Progress},
     upload::{Start, upload},
 };
-use crate::registry::{Blob, Remote, Upload};
+use crate::registry::{self, Blob, Remote, SMALL, Upload};
 
-/// A blob up to this size (bytes) is read whole, so that sending it again costs no second reading; and sending it
-/// costs hardly more than asking whether it is there.
-pub(crate) const SMALL: u64 = 64 * 1024;
 /// Larger blobs on their way at the same time: with a few hundred KiB each, this bounds the memory.
 const LARGE_AT_ONCE: usize = 6;
 
@@ -74,15 +71,16 @@ impl Sender {
     }
 
     async fn small(&self, blob: &Blob, source: &Remote, needs: Vec<Need>) -> Sent {
-        let bytes = match read_whole(blob, source).await {
+        // Read whole, so that sending it again costs no second reading.
+        let bytes = match registry::collect(source.read_blob(blob, 0)).await {
             Ok(bytes) => bytes,
-            Err(error) => return all_failed(needs, &error),
+            Err(error) => return all_failed(needs, &Error::source(error)),
         };
         self.progress.tell(&Event::Read { blob, bytes: blob.size });
         let open = |offset: u64| {
             let rest = usize::try_from(offset)
                 .map_or_else(|_| Bytes::new(), |from| bytes.slice(from.min(bytes.len())..));
-            let pace = Pace::default();
+            let pace = Pace::new(rest.len() as u64);
             (pace.watch(stream::iter([Ok(rest)]), |_| {}), pace)
         };
         let sends = needs.into_iter().map(|mut need| async move {
@@ -124,7 +122,7 @@ impl Sender {
     }
 
     fn open(&self, blob: &Blob, source: &Remote, offset: u64) -> (Body, Pace) {
-        let pace = Pace::default();
+        let pace = Pace::new(blob.size.saturating_sub(offset));
         let bytes = source.read_blob(blob, offset).map_err(Error::source);
         let (this, of) = (self.clone(), blob.clone());
         (pace.watch(bytes, move |chunk| this.read(&of, chunk)), pace)
@@ -133,15 +131,6 @@ impl Sender {
     fn read(&self, blob: &Blob, chunk: &Bytes) {
         self.progress.tell(&Event::Read { blob, bytes: chunk.len() as u64 });
     }
-}
-
-async fn read_whole(blob: &Blob, source: &Remote) -> Result<Bytes, Error> {
-    let chunks = source.read_blob(blob, 0);
-    let append = |mut whole: BytesMut, chunk: Bytes| async move {
-        whole.extend_from_slice(&chunk);
-        Ok(whole)
-    };
-    chunks.try_fold(BytesMut::new(), append).await.map(BytesMut::freeze).map_err(Error::source)
 }
 
 fn all_failed(needs: Vec<Need>, error: &Error) -> Sent {

@@ -6,10 +6,10 @@ use super::{
     error::Error,
     known::{Claim, Known, Ticket},
     progress::{Event, Progress},
-    send::{Need, SMALL, Sender},
+    send::{Need, Sender},
     upload::Start,
 };
-use crate::registry::{Blob, Mount, Remote, Upload};
+use crate::registry::{Blob, Mount, Remote, SMALL, Upload};
 
 /// The one place through which blobs move.
 #[derive(Clone)]

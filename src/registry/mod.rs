@@ -24,6 +24,7 @@ mod tests;
 mod transport;
 mod upload;
 
+pub(crate) use self::upload::collect;
 pub use self::{
     account::Account,
     answer::Answer,
@@ -38,5 +39,5 @@ pub use self::{
     remote::{At, Remote},
     settings::{CredentialHelper, HostSettings, Settings, SettingsError},
     transport::Counters,
-    upload::Upload,
+    upload::{SMALL, Upload},
 };

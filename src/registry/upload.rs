@@ -16,8 +16,9 @@ use super::{
     transport::{Lane, Named, Request, Response},
 };
 
-/// Blobs up to this size are no load: they pass where manifests do.
-pub(super) const SMALL: u64 = 64 * 1024;
+/// Blobs up to this size (bytes) are no load: they pass where manifests do, and sending one costs hardly more than
+/// asking whether it is there.
+pub const SMALL: u64 = 64 * 1024;
 
 /// What a token must allow for an upload.
 const PUSH: [&str; 2] = ["pull", "push"];
@@ -71,7 +72,8 @@ impl Upload {
     where
         S: Stream<Item = Result<Bytes, io::Error>> + Send + 'static,
     {
-        let sent = self.try_put(blob, offset, body).await;
+        // On the heap: what is read may be a large state, and every future on the way here would hold it.
+        let sent = self.try_put(blob, offset, body.boxed()).await;
         sent.map_err(|cause| self.remote.error("write the blob", format_args!("@{}", blob.digest), cause))
     }
 
@@ -96,10 +98,7 @@ impl Upload {
         }
     }
 
-    async fn try_put<S>(&mut self, blob: &Blob, offset: u64, body: S) -> Result<(), Cause>
-    where
-        S: Stream<Item = Result<Bytes, io::Error>> + Send + 'static,
-    {
+    async fn try_put(&mut self, blob: &Blob, offset: u64, body: Body) -> Result<(), Cause> {
         let rest = blob.size.saturating_sub(offset);
         let (lane, body) = Payload::of(rest, body).await?;
         if offset == 0 {
@@ -168,30 +167,26 @@ impl Upload {
     }
 }
 
+/// The bytes of a blob, as they come.
+type Body = BoxStream<'static, io::Result<Bytes>>;
+
 /// What is sent of a blob.
 enum Payload {
     /// All of it, which can be sent again.
     Whole(Bytes),
     /// It comes as it is taken.
-    Stream(u64, BoxStream<'static, io::Result<Bytes>>),
+    Stream(u64, Body),
 }
 
 impl Payload {
     /// Little is read before anything is asked for: it can be sent again, and nothing of the budget is held while it is
     /// read, perhaps from the same registry.
-    async fn of<S>(length: u64, body: S) -> Result<(Lane, Self), Cause>
-    where
-        S: Stream<Item = io::Result<Bytes>> + Send + 'static,
-    {
+    async fn of(length: u64, body: Body) -> Result<(Lane, Self), Cause> {
         if length > SMALL {
-            return Ok((Lane::Write, Self::Stream(length, body.boxed())));
+            return Ok((Lane::Write, Self::Stream(length, body)));
         }
-        let append = |mut whole: BytesMut, chunk: Bytes| async move {
-            whole.extend_from_slice(&chunk);
-            Ok(whole)
-        };
-        let whole = body.try_fold(BytesMut::new(), append).await.map_err(Cause::Body)?;
-        Ok((Lane::Small, Self::Whole(whole.freeze())))
+        let whole = collect(body).await.map_err(Cause::Body)?;
+        Ok((Lane::Small, Self::Whole(whole)))
     }
 
     fn put_in(self, request: Request) -> Request {
@@ -200,6 +195,15 @@ impl Payload {
             Self::Stream(length, stream) => request.stream(length, stream),
         }
     }
+}
+
+/// All bytes of a stream; for those of a blob that is [`SMALL`].
+pub(crate) async fn collect<E>(chunks: impl Stream<Item = Result<Bytes, E>>) -> Result<Bytes, E> {
+    let append = |mut whole: BytesMut, chunk: Bytes| async move {
+        whole.extend_from_slice(&chunk);
+        Ok(whole)
+    };
+    chunks.try_fold(BytesMut::new(), append).await.map(BytesMut::freeze)
 }
 
 /// Where a session is, relative to what was asked or not.
