@@ -128,8 +128,12 @@ impl FromStr for Digest {
 
 /// Enough of a bad string to recognise it: input from outside may be of any length.
 pub(crate) fn excerpt(s: &str) -> String {
-    const MOST: usize = 140;
-    if s.chars().count() <= MOST { s.to_owned() } else { s.chars().take(MOST).chain(['…']).collect() }
+    beginning(s, 140)
+}
+
+/// The string, or its first `most` characters and a sign that there are more.
+pub(crate) fn beginning(s: &str, most: usize) -> String {
+    if s.chars().count() <= most { s.to_owned() } else { s.chars().take(most).chain(['…']).collect() }
 }
 
 impl TryFrom<String> for Digest {

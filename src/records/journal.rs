@@ -23,7 +23,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 pub struct Journal(Arc<Inner>);
 
 struct Inner {
-    store: Option<Arc<Store>>,
+    store: Arc<Store>,
     namespace: String,
     name: String,
     state: Mutex<State>,
@@ -47,23 +47,13 @@ impl Journal {
     /// Those of [`Store::load`].
     pub fn open(store: Arc<Store>, namespace: &str, name: &str) -> Result<Self, Error> {
         let records = store.load(namespace, name)?;
-        Ok(Self::new(Some(store), namespace, name, records))
-    }
-
-    /// Records that are not kept: for a plan that only looks.
-    #[must_use]
-    pub fn in_memory(namespace: &str, name: &str, records: Records) -> Self {
-        Self::new(None, namespace, name, records)
-    }
-
-    fn new(store: Option<Arc<Store>>, namespace: &str, name: &str, records: Records) -> Self {
-        Self(Arc::new(Inner {
+        Ok(Self(Arc::new(Inner {
             store,
             namespace: namespace.to_owned(),
             name: name.to_owned(),
             state: Mutex::new(State { records, changes: 0 }),
             written: Arc::default(),
-        }))
+        })))
     }
 
     /// The records as they are now.
@@ -120,8 +110,8 @@ impl Journal {
 
     /// Writes the slices that changed and returns the number of the last change in them.
     fn write_changed(&self) -> Result<u64, Error> {
-        let Some(store) = &self.0.store else { return Ok(self.state().changes) };
-        let (changes, mut slices) = self.changed_slices(store)?;
+        let store = &self.0.store;
+        let (changes, mut slices) = self.changed_slices()?;
         // A slice that was split off comes first: a crash in between then doubles records and loses none.
         while let Some((index, json)) = slices.pop() {
             if let Err(error) = store.write(&self.0.namespace, &self.0.name, index, &json) {
@@ -133,8 +123,8 @@ impl Journal {
     }
 
     /// The slices to write as JSON, in order, and the number of the last change in them.
-    fn changed_slices(&self, store: &Store) -> Result<(u64, Vec<Written>), Error> {
-        let Inner { namespace, name, .. } = &*self.0;
+    fn changed_slices(&self) -> Result<(u64, Vec<Written>), Error> {
+        let Inner { store, namespace, name, .. } = &*self.0;
         let mut state = self.state();
         let mut todo = state.records.take_changed();
         // A state directory that was deleted during the run is written anew as a whole.

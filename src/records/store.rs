@@ -137,12 +137,6 @@ impl Store {
         Ok(store)
     }
 
-    /// The directory.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
-
     /// Whether the directory says that it is ours; a new one says nothing yet.
     fn has_format(&self) -> Result<bool, Error> {
         let path = self.dir.join("format");

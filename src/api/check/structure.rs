@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::{FieldPath, Violation};
+use crate::digest::beginning;
 
 /// What is wrong with the structure of an object.
 #[derive(Default)]
@@ -197,10 +198,5 @@ fn short(name: &str) -> String {
 
 /// Enough of a string to recognise it.
 fn excerpt(string: &str) -> String {
-    const MOST: usize = 80;
-    if string.chars().count() <= MOST {
-        string.to_owned()
-    } else {
-        string.chars().take(MOST).chain(['…']).collect()
-    }
+    beginning(string, 80)
 }
