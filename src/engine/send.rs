@@ -17,7 +17,7 @@ use super::{
 use crate::registry::{self, Blob, Remote, SMALL, Upload};
 
 /// Larger blobs on their way at the same time: with a few hundred KiB each, this bounds the memory.
-const LARGE_AT_ONCE: usize = 6;
+const LARGE_AT_ONCE: usize = 4;
 
 /// A repository that a blob has to be sent to.
 pub(crate) struct Need {
