@@ -52,7 +52,7 @@ async fn copy(source: &Remote, target: &Remote, at: &At) {
 async fn blobs(source: &Remote, target: &Remote, manifest: &Manifest) {
     for blob in manifest.blobs() {
         if target.head_blob(&blob.digest).await.unwrap() != Some(blob.size) {
-            let bytes = source.read_blob(&blob, 0).map_err(io::Error::other);
+            let bytes = source.read_blob(&blob).map_err(io::Error::other);
             target.start_upload().await.unwrap().put(&blob, 0, bytes).await.unwrap();
         }
     }

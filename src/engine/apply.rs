@@ -1,8 +1,11 @@
 //! Carries out a plan: many jobs at a time, each image read once, each tag published last.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
 
-use futures::{StreamExt as _, stream};
+use futures::{StreamExt as _, future::join_all, stream};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -10,11 +13,13 @@ use super::{
     Access, Engine, Outcome,
     error::Error,
     job::{Job, Place, jobs},
+    known::Trust,
     progress::Event,
     publish::{check_children, publish_children},
     record,
-    transfer::Trust,
+    transfer::Errand,
     tree::Tree,
+    wants::Want,
 };
 use crate::{
     api::Overwrite,
@@ -23,8 +28,9 @@ use crate::{
     registry::{At, Remote},
 };
 
-/// Images that are worked on at the same time; what each registry gets of it is its budget's to say.
-const JOBS_AT_ONCE: usize = 32;
+/// Images that are worked on at the same time in a process, whoever asked for them; what each registry gets of it is
+/// its budget's to say.
+pub(super) const JOBS_AT_ONCE: usize = 32;
 /// Blobs of one image that are worked on at the same time.
 const BLOBS_AT_ONCE: usize = 8;
 
@@ -43,6 +49,8 @@ struct Run<'a> {
     access: &'a Access,
     journal: &'a Journal,
     plan: &'a Plan,
+    /// What became of the actions that ended, by their number: it stands even if the run is stopped.
+    results: Mutex<HashMap<usize, Result<(), Error>>>,
 }
 
 impl Engine {
@@ -61,25 +69,17 @@ impl Engine {
         journal: &Journal,
         stop: &CancellationToken,
     ) -> Applied {
-        let run = Run { engine: self, access, journal, plan: &plan };
+        let run = Run { engine: self, access, journal, plan: &plan, results: Mutex::default() };
         journal.note(|records| {
             plan.actions.iter().for_each(|action| record::seen(records, action, Timestamp::now()));
         });
-        let mut results: HashMap<usize, Result<(), Error>> = HashMap::new();
-        let jobs = jobs(&plan);
-        let mut running =
-            stream::iter(jobs.into_iter().map(|job| run.job(job))).buffer_unordered(JOBS_AT_ONCE);
-        loop {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => break,
-                job = running.next() => match job {
-                    Some(done) => results.extend(done),
-                    None => break,
-                },
-            }
+        let jobs = stream::iter(jobs(&plan)).map(|job| run.job(job)).buffer_unordered(JOBS_AT_ONCE);
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = jobs.collect() => {}
         }
-        drop(running);
+        let mut results = run.results.into_inner().unwrap_or_else(PoisonError::into_inner);
         let outcomes = plan
             .actions
             .iter()
@@ -91,90 +91,73 @@ impl Engine {
 
 impl Run<'_> {
     /// Copies one image to all that want it.
-    async fn job(&self, job: Job) -> Vec<(usize, Result<(), Error>)> {
+    async fn job(&self, job: Job) {
+        // The semaphore is never closed, so the answer is always a permit.
+        let _permit = self.engine.jobs.acquire().await;
         let Job { source, digest, places } = &job;
         let source = self.engine.registries.open(source, &self.access.source);
         for action in places.iter().flat_map(|place| &place.actions).filter_map(|&number| self.action(number))
         {
             self.engine.progress.tell(&Event::Began { action });
         }
-        let targets: Vec<Remote> = places.iter().map(|place| self.target(place)).collect();
-        let results = match Tree::read(&source, digest).await {
-            Ok(tree) => self.places(&tree, &source, places, &targets).await,
-            Err(error) => places.iter().map(|_| Err(error.clone())).collect(),
-        };
-        let mut done = Vec::new();
-        for (place, result) in places.iter().zip(results) {
-            done.extend(self.finish(place, result));
+        match Tree::read(&source, digest).await {
+            Ok(tree) => self.places(&tree, &source, places).await,
+            Err(error) => places.iter().for_each(|place| self.finish(place, Err(error.clone()))),
         }
-        done
     }
 
-    fn finish(&self, place: &Place, result: PlaceResult) -> Vec<(usize, Result<(), Error>)> {
+    fn finish(&self, place: &Place, result: PlaceResult) {
         // A place that failed before its tags fails each of them alike.
         let results = match result {
             Ok(tags) => tags,
             Err(error) => place.actions.iter().map(|_| Err(error.clone())).collect(),
         };
-        let done: Vec<_> = place.actions.iter().copied().zip(results).collect();
-        for (number, result) in &done {
-            let Some(action) = self.action(*number) else { continue };
-            if let Err(error) = result {
+        for (number, result) in place.actions.iter().copied().zip(results) {
+            let Some(action) = self.action(number) else { continue };
+            if let Err(error) = &result {
                 self.journal.note(|records| record::failed(records, action, error, Timestamp::now()));
             }
             let outcome = Outcome::of(action, Some(result.clone()));
             self.engine.progress.tell(&Event::Finished { action, outcome: &outcome });
+            self.results.lock().unwrap_or_else(PoisonError::into_inner).insert(number, result);
         }
-        done
     }
 
-    /// Brings the blobs to all places, each read once for all, and then publishes at each place.
-    async fn places(
-        &self,
-        tree: &Tree,
-        source: &Remote,
-        places: &[Place],
-        targets: &[Remote],
-    ) -> Vec<PlaceResult> {
-        // A repository that shows the image under another tag has all of it.
-        let lacking: Vec<usize> =
-            (0..places.len()).filter(|&i| places.get(i).is_some_and(|p| !p.complete)).collect();
-        let wanting: Vec<Remote> = lacking.iter().filter_map(|&i| targets.get(i).cloned()).collect();
-        let mut failed: HashMap<usize, Error> = HashMap::new();
-        for (place, error) in self.blobs(tree, source, &wanting, Trust::Answers).await {
-            if let Some(&index) = lacking.get(place) {
-                failed.entry(index).or_insert(error);
-            }
+    /// Brings the blobs to all places, each read once for all; a place publishes as soon as it has all of them,
+    /// whatever the others do.
+    async fn places(&self, tree: &Tree, source: &Remote, places: &[Place]) {
+        let targets: Vec<Remote> = places.iter().map(|place| self.target(place)).collect();
+        let (mut wants, mut works) = (Vec::new(), Vec::new());
+        for (place, target) in places.iter().zip(&targets) {
+            // A repository that shows the image under another tag has all of it.
+            let answers = (!place.complete).then(|| {
+                let (want, answers) = Want::new(target);
+                wants.push(want);
+                answers
+            });
+            works.push(async move {
+                let there = match answers {
+                    Some(answers) => answers.all().await,
+                    None => Ok(()),
+                };
+                let result = match there {
+                    Ok(()) => self.place(tree, source, place, target).await,
+                    Err(error) => Err(error),
+                };
+                self.finish(place, result);
+            });
         }
-        let published = places.iter().zip(targets).enumerate().map(|(index, (place, target))| {
-            let failed = failed.remove(&index);
-            async move {
-                match failed {
-                    Some(error) => Err(error),
-                    None => self.place(tree, source, place, target).await,
-                }
-            }
+        tokio::join!(self.blobs(tree, source, wants, Trust::Answers), join_all(works));
+    }
+
+    /// Brings all blobs to all targets; each target hears of each blob.
+    async fn blobs<'t>(&'t self, tree: &'t Tree, source: &'t Remote, wants: Vec<Want<'t>>, trust: Trust) {
+        let blobs = tree.blobs.iter().map(|blob| {
+            // Asked when it is this blob's turn: who has lost one needs no other.
+            let wants = wants.iter().filter(|want| !want.is_over()).cloned().collect();
+            self.engine.transfers.ensure(Errand { blob, source, trust }, wants)
         });
-        futures::future::join_all(published.collect::<Vec<_>>()).await
-    }
-
-    /// Brings all blobs to all targets; gives the targets, by their number, that one could not be brought to.
-    async fn blobs(
-        &self,
-        tree: &Tree,
-        source: &Remote,
-        targets: &[Remote],
-        trust: Trust,
-    ) -> Vec<(usize, Error)> {
-        if targets.is_empty() {
-            return Vec::new();
-        }
-        let transfers = &self.engine.transfers;
-        let blobs = tree.blobs.iter().map(|blob| transfers.ensure(blob, source, targets, trust));
-        let results: Vec<Vec<Result<(), Error>>> =
-            stream::iter(blobs).buffer_unordered(BLOBS_AT_ONCE).collect().await;
-        let failures = results.into_iter().flat_map(|of_blob| of_blob.into_iter().enumerate());
-        failures.filter_map(|(target, result)| result.err().map(|error| (target, error))).collect()
+        stream::iter(blobs).buffer_unordered(BLOBS_AT_ONCE).collect::<()>().await;
     }
 
     /// Publishes at one place. If the registry then lacks something that it had said was there, what was believed
@@ -189,11 +172,10 @@ impl Run<'_> {
             return first;
         }
         self.engine.transfers.known().forget(target.account(), tree.digests());
-        let failures = self.blobs(tree, source, std::slice::from_ref(target), Trust::Nothing).await;
-        match failures.into_iter().next() {
-            Some((_, error)) => Err(error),
-            None => self.publish(tree, place, target, false).await,
-        }
+        let (want, answers) = Want::new(target);
+        let ((), there) = tokio::join!(self.blobs(tree, source, vec![want], Trust::Nothing), answers.all());
+        there?;
+        self.publish(tree, place, target, false).await
     }
 
     /// Children, then each tag, then a look whether the children are there.
@@ -205,8 +187,11 @@ impl Run<'_> {
         for action in place.actions.iter().filter_map(|&number| self.action(number)) {
             tags.push(self.tag(tree, action, target).await);
         }
-        if tags.iter().any(Result::is_ok) {
-            check_children(tree, target).await?;
+        if tags.iter().any(Result::is_ok)
+            && let Err(error) = check_children(tree, target).await
+        {
+            // What failed by itself keeps its own reason.
+            tags.iter_mut().filter(|tag| tag.is_ok()).for_each(|tag| *tag = Err(error.clone()));
         }
         for (action, tag) in place.actions.iter().filter_map(|&number| self.action(number)).zip(&tags) {
             if tag.is_ok() {
@@ -222,20 +207,34 @@ impl Run<'_> {
             Some(tag) => At::Tag(tag.clone()),
             None => At::Digest(tree.root.digest.clone()),
         };
-        if action.overwrite == Overwrite::Never
-            && let Some(found) = target.head_manifest(&at).await.map_err(Error::target)?
-            && found.digest != tree.root.digest
-        {
-            return Err(Error::Overwritten {
-                reference: action.destination.to_string(),
-                found: found.digest,
-            });
+        if action.overwrite == Overwrite::Never {
+            self.not_overwriting(tree, action, &at, target).await?;
         }
         self.journal
             .commit(|records| record::intended(records, action, Timestamp::now()))
             .await
             .map_err(Error::records)?;
         target.put_manifest(&at, &tree.root).await.map_err(Error::target)
+    }
+
+    /// With `overwrite: Never`, looks once more at what the tag shows: others may have written it since the plan.
+    async fn not_overwriting(
+        &self,
+        tree: &Tree,
+        action: &Action,
+        at: &At,
+        target: &Remote,
+    ) -> Result<(), Error> {
+        let reference = || action.destination.to_string();
+        match target.head_manifest(at).await.map_err(Error::target)? {
+            Some(found) if found.digest != tree.root.digest => {
+                Err(Error::Overwritten { reference: reference(), found: found.digest })
+            }
+            None if !target.prove_absent(at).await.map_err(Error::target)? => {
+                Err(Error::Unseen { reference: reference() })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn target(&self, place: &Place) -> Remote {

@@ -20,7 +20,7 @@ pub enum Error {
     Target(#[source] Arc<registry::Error>),
     /// The registry took nothing for too long while a blob was sent.
     #[error(
-        "{repository} took nothing of blob {digest} for {seconds} s; the next run goes on where this one stopped"
+        "{repository} took nothing of blob {digest} for {seconds} s, again and again; the next run sends it again"
     )]
     Stalled {
         /// Where the blob was sent.
@@ -41,6 +41,11 @@ pub enum Error {
         /// The manifest that is not there.
         digest: Digest,
     },
+    /// The tag was published, and whether the target has all that belongs to it could not be seen.
+    #[error(
+        "the tag was published, and it could not be checked whether the target has all that belongs to it"
+    )]
+    Unchecked(#[source] Arc<registry::Error>),
     /// Indexes are nested deeper than any real image.
     #[error("the indexes of {image}@{digest} are nested more than 4 levels deep")]
     TooDeep {
@@ -57,6 +62,16 @@ pub enum Error {
         /// The root.
         digest: Digest,
     },
+    /// The manifests of the image are together larger than those of any real image.
+    #[error("the manifests of {image}@{digest} have more than {limit} bytes together")]
+    TooLarge {
+        /// The source.
+        image: Repository,
+        /// The root.
+        digest: Digest,
+        /// What is accepted, in bytes.
+        limit: u64,
+    },
     /// What is going to be written could not be recorded, so it was not written.
     #[error("cannot record what is going to be written, so nothing was published")]
     Records(#[source] Arc<records::Error>),
@@ -67,6 +82,12 @@ pub enum Error {
         reference: String,
         /// What is there.
         found: Digest,
+    },
+    /// `overwrite: Never`, and what is under the tag cannot be told.
+    #[error("{reference} answers 404 to HEAD, and not to GET; `overwrite: Never` keeps what may be there")]
+    Unseen {
+        /// The tag.
+        reference: String,
     },
     /// The run was ended before this was done.
     #[error("the run was interrupted before this was done; the next run does it")]
@@ -82,6 +103,10 @@ impl Error {
         Self::Target(Arc::new(error))
     }
 
+    pub(crate) fn unchecked(error: registry::Error) -> Self {
+        Self::Unchecked(Arc::new(error))
+    }
+
     pub(crate) fn records(error: records::Error) -> Self {
         Self::Records(Arc::new(error))
     }
@@ -90,10 +115,10 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Source(error) | Self::Target(error) => error.class(),
+            Self::Source(error) | Self::Target(error) | Self::Unchecked(error) => error.class(),
             Self::Stalled { .. } => Class::Timeout,
-            Self::Incomplete { .. } | Self::Interrupted => Class::Unavailable,
-            Self::TooDeep { .. } | Self::TooMany { .. } => Class::TooLarge,
+            Self::Incomplete { .. } | Self::Unseen { .. } | Self::Interrupted => Class::Unavailable,
+            Self::TooDeep { .. } | Self::TooMany { .. } | Self::TooLarge { .. } => Class::TooLarge,
             Self::Records(error) => error.class(),
             Self::Overwritten { .. } => Class::Conflict,
         }
@@ -103,7 +128,7 @@ impl Error {
     #[must_use]
     pub fn until(&self) -> Option<Timestamp> {
         match self {
-            Self::Source(error) | Self::Target(error) => error.until(),
+            Self::Source(error) | Self::Target(error) | Self::Unchecked(error) => error.until(),
             _ => None,
         }
     }

@@ -1,106 +1,96 @@
 //! One reading of a blob, written to several repositories at the same time.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use futures::{
     StreamExt as _,
     future::join_all,
-    stream::{self, Stream},
+    stream::{self, FuturesUnordered, Stream},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
-use super::{error::Error, pace::Pace, upload::Start};
+use super::{
+    error::Error,
+    pace::Pace,
+    upload::{Tried, try_once},
+};
 use crate::registry::{Blob, Remote, Upload};
 
 /// Chunks that wait for a target that is slower than the others.
 const DEPTH: usize = 4;
-/// A target that takes nothing for so long is let go, so that it does not hold the others up.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What became of a target.
-pub(crate) enum Fed {
-    /// The registry has the blob.
-    Done,
-    /// It was let go, or its connection tore: it is to be fed alone, from where its session stands.
-    LetGo(Start),
-}
-
-/// Reads `source` once and sends it to every target.
-///
-/// # Guarantees
-///
-/// Memory is bounded by a few chunks, whatever the blob's size. A target that fails or stalls does not fail the
-/// others. The answers are in the targets' order.
-///
-/// # Errors
-///
-/// The source's, and then no target has the blob: its last bytes are withheld until they are known to be right.
-pub(crate) async fn fan_out<S>(
-    source: S,
-    blob: &Blob,
-    targets: Vec<(Remote, Option<Upload>)>,
-) -> Result<Vec<Fed>, Error>
-where
-    S: Stream<Item = Chunk> + Send,
-{
-    let (senders, chunks): (Vec<_>, Vec<_>) = targets.iter().map(|_| mpsc::channel(DEPTH)).unzip();
-    let feeds = targets.into_iter().zip(chunks).map(|((target, session), chunks)| async move {
-        let upload = match session {
-            Some(upload) => Ok(upload),
-            None => target.start_upload().await,
-        };
-        match upload {
-            Ok(upload) => feed(blob, upload, chunks).await,
-            Err(_) => Fed::LetGo(Start::Fresh(None)),
-        }
-    });
-    let (read, fed) = tokio::join!(distribute(source, senders), join_all(feeds));
-    if let Err(error) = read {
-        for fed in fed {
-            if let Fed::LetGo(Start::Torn(upload)) = fed {
-                upload.cancel().await;
-            }
-        }
-        return Err(error);
-    }
-    Ok(fed)
-}
 
 type Chunk = Result<Bytes, Error>;
 
-/// Sends what comes out of the channel. Whoever is let go closes the channel, which tells the reader.
-async fn feed(blob: &Blob, mut upload: Upload, chunks: mpsc::Receiver<Chunk>) -> Fed {
-    let pace = Pace::new(blob.size);
-    let chunks =
-        stream::unfold(chunks, |mut chunks| async { chunks.recv().await.map(|chunk| (chunk, chunks)) });
-    let body = pace.watch(chunks, |_| {});
-    tokio::select! {
-        sent = upload.put(blob, 0, body) => if sent.is_ok() { return Fed::Done },
-        () = pace.stalled(PATIENCE) => {}
-    }
-    Fed::LetGo(Start::Torn(upload))
+/// The reader's end of one target.
+struct Mouth {
+    chunks: mpsc::Sender<Chunk>,
+    /// Answered when the target begins to take, and when it never will.
+    begins: oneshot::Receiver<()>,
 }
 
-/// Hands every chunk to every target that still takes it; ends when the source does, or no target is left.
-async fn distribute<S>(source: S, mut senders: Vec<mpsc::Sender<Chunk>>) -> Result<(), Error>
+/// Reads `source` once and sends it to every target; `tell` hears of each, by its number, as soon as it ended.
+///
+/// # Guarantees
+///
+/// Memory is bounded by a few chunks, whatever the blob's size. A target that fails, or takes nothing for a while, does
+/// not fail the others. If the source fails then no target has the blob: its last bytes are withheld until they are
+/// known to be right.
+pub(crate) async fn fan_out<S>(
+    source: S,
+    blob: &Blob,
+    targets: Vec<(&Remote, Option<Upload>)>,
+    mut tell: impl FnMut(usize, Tried),
+) where
+    S: Stream<Item = Chunk> + Send,
+{
+    let (mouths, bodies): (Vec<_>, Vec<_>) = targets.iter().map(|_| mouth()).unzip();
+    let feeds = targets.into_iter().zip(bodies).enumerate().map(|(index, ((target, session), chunks))| {
+        let pace = Pace::fed_with_others(blob.size);
+        let body = pace.watch(chunks, |_| {});
+        async move { (index, try_once(target, blob, session, body, &pace).await) }
+    });
+    let mut feeds: FuturesUnordered<_> = feeds.collect();
+    let fed = async {
+        while let Some((index, tried)) = feeds.next().await {
+            tell(index, tried);
+        }
+    };
+    tokio::join!(distribute(source, mouths), fed);
+}
+
+/// A channel, the second end of which is the body of an upload.
+fn mouth() -> (Mouth, stream::BoxStream<'static, Chunk>) {
+    let (chunks, taken) = mpsc::channel(DEPTH);
+    let (begun, begins) = oneshot::channel::<()>();
+    let body = stream::unfold((taken, Some(begun)), |(mut taken, begun)| async move {
+        // Its end is the answer.
+        drop(begun);
+        taken.recv().await.map(|chunk| (chunk, (taken, None)))
+    });
+    (Mouth { chunks, begins }, body.boxed())
+}
+
+/// Hands every chunk to every target that still takes it; ends when the source does, or no target is left. An error
+/// goes to the targets too: a mere end could be taken for the end of the blob.
+async fn distribute<S>(source: S, mouths: Vec<Mouth>)
 where
     S: Stream<Item = Chunk>,
 {
+    // The source is not opened while a target waits for its turn: it would be held up, and the others with it.
+    let mut left = Vec::with_capacity(mouths.len());
+    join_all(mouths.into_iter().map(|Mouth { chunks, begins }| {
+        left.push(chunks);
+        begins
+    }))
+    .await;
     let mut source = std::pin::pin!(source);
     while let Some(chunk) = source.next().await {
-        let mut left = Vec::with_capacity(senders.len());
-        for sender in senders {
-            // An error goes to the targets too: a mere end could be taken for the end of the blob.
-            if sender.send(chunk.clone()).await.is_ok() {
-                left.push(sender);
-            }
-        }
-        chunk?;
-        if left.is_empty() {
+        let is_end = chunk.is_err();
+        let sends = left.iter().map(|target| target.send(chunk.clone()));
+        let taken = join_all(sends).await;
+        let mut taken = taken.iter().map(Result::is_ok);
+        left.retain(|_| taken.next().unwrap_or(false));
+        if is_end || left.is_empty() {
             break;
         }
-        senders = left;
     }
-    Ok(())
 }

@@ -17,21 +17,53 @@ use crate::{
 /// # Guarantees
 ///
 /// At most one [`Ticket`] exists for a blob and an account: the same blob is never on its way twice towards one
-/// registry, whoever asked for it.
+/// registry with one credential, whoever asked for it.
 #[derive(Clone, Default)]
-pub(crate) struct Known(Arc<Mutex<HashMap<Key, Entry>>>);
+pub(crate) struct Known(Arc<Mutex<Table>>);
+
+#[derive(Default)]
+struct Table {
+    blobs: HashMap<Key, Entry>,
+    mounts: HashMap<Account, Mounts>,
+}
 
 type Key = (Account, Digest);
 
 #[derive(Default)]
 struct Entry {
-    places: Vec<Remote>,
+    places: Vec<Place>,
     busy: bool,
     changed: Arc<Notify>,
 }
 
+/// A repository that has the blob.
+struct Place {
+    remote: Remote,
+    /// It was sent there by us, and the registry did not merely say that it is there.
+    is_sent: bool,
+}
+
+/// What came of mounting blobs that are known to be there.
+#[derive(Default)]
+struct Mounts {
+    refused: u32,
+    is_done: bool,
+}
+
 /// Places that one blob is remembered in at most: one is enough to mount from, the others save asking again there.
 const MAX_PLACES: usize = 32;
+/// A registry that refused so many mounts, and never did one, does not mount.
+const MAX_REFUSED: u32 = 3;
+
+/// Whether what the registry says about its blobs is believed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// A HEAD or a mount tells what is there.
+    Answers,
+    /// The registry said that it has a blob, and then that it has not: its cache may be wrong, so only what was
+    /// sent since then is there.
+    Nothing,
+}
 
 /// What a copy that wants a blob in a repository has to do.
 pub(crate) enum Claim {
@@ -48,37 +80,40 @@ pub(crate) enum Claim {
 impl Known {
     /// What to do about a blob that each of `targets` wants, answered for all of them at one instant, so that one
     /// reading can serve all that are free.
-    pub(crate) fn claim_all(&self, digest: &Digest, targets: &[Remote]) -> Vec<Claim> {
-        let mut entries = self.entries();
-        targets.iter().map(|target| self.claim_one(&mut entries, digest, target)).collect()
+    pub(crate) fn claim_all<'a>(
+        &self,
+        digest: &Digest,
+        targets: impl Iterator<Item = &'a Remote>,
+        trust: Trust,
+    ) -> Vec<Claim> {
+        let mut table = self.table();
+        targets.map(|target| self.claim_one(&mut table, digest, target, trust, true)).collect()
     }
 
-    /// What to do about a blob that one repository wants.
-    pub(crate) fn claim(&self, digest: &Digest, target: &Remote) -> Claim {
-        self.claim_one(&mut self.entries(), digest, target)
+    /// What to do about a blob that one repository wants; `mounts` says whether mounting it is worth a try.
+    pub(crate) fn claim(&self, digest: &Digest, target: &Remote, trust: Trust, mounts: bool) -> Claim {
+        self.claim_one(&mut self.table(), digest, target, trust, mounts)
     }
 
-    fn claim_one(&self, entries: &mut HashMap<Key, Entry>, digest: &Digest, target: &Remote) -> Claim {
+    fn claim_one(
+        &self,
+        table: &mut Table,
+        digest: &Digest,
+        target: &Remote,
+        trust: Trust,
+        mounts: bool,
+    ) -> Claim {
+        let may_mount = mounts && trust == Trust::Answers && table.may_mount(target);
         let key = (target.account().clone(), digest.clone());
-        let entry = entries.entry(key.clone()).or_default();
-        if entry.places.iter().any(|place| place.repository() == target.repository()) {
+        let entry = table.blobs.entry(key.clone()).or_default();
+        let is_believed = |place: &&Place| trust == Trust::Answers || place.is_sent;
+        let mut places = entry.places.iter().filter(is_believed);
+        if places.any(|place| place.remote.repository() == target.repository()) {
             return Claim::Here;
         }
-        if let Some(place) = entry.places.first() {
-            return Claim::Elsewhere(place.clone());
+        if let Some(place) = entry.places.first().filter(|_| may_mount) {
+            return Claim::Elsewhere(place.remote.clone());
         }
-        self.take(entry, key)
-    }
-
-    /// The right to bring a blob although it is known elsewhere: a mount from there did not work.
-    pub(crate) fn claim_upload(&self, digest: &Digest, target: &Remote) -> Claim {
-        let key = (target.account().clone(), digest.clone());
-        let mut entries = self.entries();
-        let entry = entries.entry(key.clone()).or_default();
-        self.take(entry, key)
-    }
-
-    fn take(&self, entry: &mut Entry, key: Key) -> Claim {
         if entry.busy {
             return Claim::Busy(Arc::clone(&entry.changed).notified_owned());
         }
@@ -86,29 +121,63 @@ impl Known {
         Claim::Yours(Ticket { known: self.clone(), key })
     }
 
-    /// Remembers that a blob is in a repository.
-    pub(crate) fn add(&self, digest: &Digest, place: &Remote) {
-        let mut entries = self.entries();
-        let entry = entries.entry((place.account().clone(), digest.clone())).or_default();
-        let known = entry.places.iter().any(|other| other.repository() == place.repository());
-        if !known && entry.places.len() < MAX_PLACES {
-            entry.places.push(place.clone());
-        }
+    /// The registry says that the repository has the blob.
+    pub(crate) fn seen(&self, digest: &Digest, target: &Remote) {
+        self.table().add(digest, target, false);
+    }
+
+    /// The registry took the blob, and checked it.
+    pub(crate) fn sent(&self, digest: &Digest, target: &Remote) {
+        self.table().add(digest, target, true);
+    }
+
+    /// The registry mounted the blob.
+    pub(crate) fn mounted(&self, digest: &Digest, target: &Remote) {
+        let mut table = self.table();
+        table.mounts.entry(target.account().clone()).or_default().is_done = true;
+        table.add(digest, target, false);
+    }
+
+    /// The registry did not mount a blob from where it is.
+    pub(crate) fn not_mounted(&self, target: &Remote) {
+        self.table().mounts.entry(target.account().clone()).or_default().refused += 1;
+    }
+
+    /// Whether it is not known that the registry does not mount.
+    pub(crate) fn may_mount(&self, target: &Remote) -> bool {
+        self.table().may_mount(target)
     }
 
     /// Forgets all that was believed of these blobs for an account: the registry says that it does not have them.
     pub(crate) fn forget<'a>(&self, account: &Account, digests: impl IntoIterator<Item = &'a Digest>) {
-        let mut entries = self.entries();
+        let mut table = self.table();
         for digest in digests {
-            if let Some(entry) = entries.get_mut(&(account.clone(), digest.clone())) {
+            if let Some(entry) = table.blobs.get_mut(&(account.clone(), digest.clone())) {
                 entry.places.clear();
             }
         }
     }
 
-    fn entries(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
+    fn table(&self) -> MutexGuard<'_, Table> {
         // Each change under the lock is a single step, so a panic elsewhere cannot leave an entry half-changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn may_mount(&self, target: &Remote) -> bool {
+        let mounts = self.mounts.get(target.account());
+        mounts.is_none_or(|mounts| mounts.is_done || mounts.refused < MAX_REFUSED)
+    }
+
+    fn add(&mut self, digest: &Digest, target: &Remote, is_sent: bool) {
+        let entry = self.blobs.entry((target.account().clone(), digest.clone())).or_default();
+        let same = |place: &&mut Place| place.remote.repository() == target.repository();
+        if let Some(place) = entry.places.iter_mut().find(same) {
+            place.is_sent |= is_sent;
+        } else if entry.places.len() < MAX_PLACES {
+            entry.places.push(Place { remote: target.clone(), is_sent });
+        }
     }
 }
 
@@ -120,7 +189,7 @@ pub(crate) struct Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if let Some(entry) = self.known.entries().get_mut(&self.key) {
+        if let Some(entry) = self.known.table().blobs.get_mut(&self.key) {
             entry.busy = false;
             entry.changed.notify_waiters();
         }

@@ -5,6 +5,7 @@
 //! apply      the copies of a plan, in jobs of one image each
 //!   tree       the image's manifests, read from the source
 //!   transfer   its blobs, each brought to all targets: there, mounted, or sent
+//!     wants      what a target waits for; one that is slow is served apart
 //!     known      what is where, and what is on its way
 //!     send       read once; fanout to several targets, upload to one
 //!   publish    its manifests, the tag last
@@ -31,6 +32,7 @@ mod transfer;
 mod tree;
 mod trouble;
 mod upload;
+mod wants;
 
 pub use access::Access;
 pub use apply::Applied;
@@ -39,6 +41,10 @@ pub use outcome::Outcome;
 pub use progress::{Event, Progress};
 pub use status::{Context, status};
 pub use trouble::Trouble;
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
 
 use crate::registry::Registries;
 use transfer::Transfers;
@@ -49,6 +55,7 @@ use transfer::Transfers;
 pub struct Engine {
     registries: Registries,
     transfers: Transfers,
+    jobs: Arc<Semaphore>,
     progress: Progress,
 }
 
@@ -56,6 +63,7 @@ impl Engine {
     /// An engine that reaches registries through `registries` and tells `progress` what happens.
     #[must_use]
     pub fn new(registries: Registries, progress: Progress) -> Self {
-        Self { transfers: Transfers::new(progress.clone()), registries, progress }
+        let jobs = Arc::new(Semaphore::new(apply::JOBS_AT_ONCE));
+        Self { transfers: Transfers::new(progress.clone()), registries, jobs, progress }
     }
 }

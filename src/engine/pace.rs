@@ -26,6 +26,8 @@ pub(crate) struct Pace(Arc<State>);
 struct State {
     /// How many bytes the body has.
     length: u64,
+    /// Others take the same bytes, and wait for this registry to begin.
+    is_shared: bool,
     /// How many times the registry asked for more.
     asked: AtomicU64,
     /// The registry waits for the source, and not the other way round.
@@ -39,6 +41,16 @@ impl Pace {
     /// For a body of `length` bytes.
     pub(crate) fn new(length: u64) -> Self {
         Self(Arc::new(State { length, ..State::default() }))
+    }
+
+    /// For a body of `length` bytes that others take at the same time.
+    pub(crate) fn fed_with_others(length: u64) -> Self {
+        Self(Arc::new(State { length, is_shared: true, ..State::default() }))
+    }
+
+    /// Whether the registry began to take the body.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.0.asked.load(Ordering::Relaxed) > 0
     }
 
     /// Watches the body. `taken` is told of every chunk that was handed over.
@@ -78,6 +90,9 @@ impl Pace {
 
     /// Returns when the registry has taken nothing for `patience`, although there was something to take.
     ///
+    /// Before it asks for the first bytes, the request may still wait for its turn among our own: that counts only
+    /// where others are held up by it.
+    ///
     /// How long it may think over a blob that it has whole is the request's own limit: here that is no stall. The end
     /// is told by the bytes, since a client does not ask for more than the length that it announced.
     pub(crate) async fn stalled(&self, patience: Duration) {
@@ -87,7 +102,8 @@ impl Pace {
             tokio::time::sleep(patience / 4).await;
             let asked = state.asked.load(Ordering::Relaxed);
             let is_whole = state.handed_over.load(Ordering::Relaxed) >= state.length;
-            if asked != last.0 || is_whole || state.at_source.load(Ordering::Relaxed) {
+            let is_queued = asked == 0 && !state.is_shared;
+            if asked != last.0 || is_queued || is_whole || state.at_source.load(Ordering::Relaxed) {
                 last = (asked, Instant::now());
             } else if last.1.elapsed() >= patience {
                 return;
@@ -124,6 +140,14 @@ mod tests {
         body.next().await;
         body.next().await;
         assert!(tokio::time::timeout(LONG, pace.stalled(PATIENCE)).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_waits_for_its_turn_stalls_only_where_it_holds_others_up() {
+        let alone = Pace::new(10);
+        assert!(tokio::time::timeout(LONG, alone.stalled(PATIENCE)).await.is_err());
+        let shared = Pace::fed_with_others(10);
+        assert!(tokio::time::timeout(LONG, shared.stalled(PATIENCE)).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]

@@ -31,12 +31,12 @@ async fn put_by_digest(target: &Remote, manifest: &Manifest) -> Result<(), Error
 ///
 /// # Errors
 ///
-/// [`Error::Incomplete`] names the first child that is not there.
+/// [`Error::Incomplete`] names the first child that is not there; [`Error::Unchecked`] says why one could not be seen.
 pub(crate) async fn check_children(tree: &Tree, target: &Remote) -> Result<(), Error> {
     let children = tree.images.iter().chain(&tree.indexes);
     let looks = children.map(|child| async move {
         let at = At::Digest(child.digest.clone());
-        match target.head_manifest(&at).await.map_err(Error::target)? {
+        match target.head_manifest(&at).await.map_err(Error::unchecked)? {
             Some(_) => Ok(()),
             None => Err(Error::Incomplete {
                 repository: target.repository().clone(),

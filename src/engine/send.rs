@@ -3,33 +3,36 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::{TryStreamExt as _, future::join_all, stream};
+use futures::{TryStreamExt as _, stream};
 use tokio::sync::Semaphore;
 
 use super::{
     error::Error,
-    fanout::{Fed, fan_out},
-    known::Ticket,
+    fanout::fan_out,
+    known::{Known, Ticket},
     pace::{Body, Pace},
     progress::{Event, Progress},
-    upload::{Start, upload},
+    transfer::Errand,
+    upload::{Start, Tried, try_once, upload},
+    wants::{Shared, Want, together},
 };
-use crate::registry::{self, Blob, Remote, SMALL, Upload};
+use crate::registry::{self, Blob, Reading, SMALL, Upload};
 
-/// Larger blobs on their way at the same time: with a few hundred KiB each, this bounds the memory.
+/// Larger blobs that are sent to all who want them at the same time: with a few hundred KiB each, this bounds the
+/// memory. As many again may be on their way to targets that are served apart.
 const LARGE_AT_ONCE: usize = 4;
 
-/// A repository that a blob has to be sent to.
-pub(crate) struct Need {
-    pub(crate) target: Remote,
+/// A target that a blob has to be sent to.
+pub(crate) struct Need<'a> {
+    want: Want<'a>,
     start: Start,
     /// Held until the blob is there: others that want it wait for it.
     _ticket: Ticket,
 }
 
-impl Need {
-    pub(crate) fn new(target: &Remote, start: Start, ticket: Ticket) -> Self {
-        Self { target: target.clone(), start, _ticket: ticket }
+impl<'a> Need<'a> {
+    pub(crate) fn new(want: Want<'a>, start: Start, ticket: Ticket) -> Self {
+        Self { want, start, _ticket: ticket }
     }
 
     /// The session that is open, which from now on is somebody else's to use.
@@ -41,98 +44,165 @@ impl Need {
     }
 }
 
-type Sent = Vec<(Need, Result<(), Error>)>;
-
 #[derive(Clone)]
 pub(crate) struct Sender {
-    large: Arc<Semaphore>,
+    together: Arc<Semaphore>,
+    apart: Arc<Semaphore>,
+    known: Known,
     progress: Progress,
 }
 
 impl Sender {
-    pub(crate) fn new(progress: Progress) -> Self {
-        Self { large: Arc::new(Semaphore::new(LARGE_AT_ONCE)), progress }
+    pub(crate) fn new(known: Known, progress: Progress) -> Self {
+        let semaphore = || Arc::new(Semaphore::new(LARGE_AT_ONCE));
+        Self { together: semaphore(), apart: semaphore(), known, progress }
     }
 
-    /// Sends `blob` to all of `needs`, and gives them back with what became of each, in their order.
-    pub(crate) async fn send(&self, blob: &Blob, source: &Remote, needs: Vec<Need>) -> Sent {
+    /// Reads the blob once for all of `needs`, and tells each what became of it. Who is too slow for the others
+    /// gets the rest as work to be done apart.
+    pub(crate) async fn send<'a>(&'a self, errand: Errand<'a>, needs: Vec<Need<'a>>) {
         if needs.is_empty() {
-            return Vec::new();
+            return;
         }
-        let sent = if blob.size <= SMALL {
-            self.small(blob, source, needs).await
+        let shown = Shown::new(errand.blob, &self.progress);
+        if errand.blob.size <= SMALL {
+            self.small(errand, needs, &shown).await;
         } else {
             // The semaphore is never closed, so the answer is always a permit.
-            let _permit = self.large.acquire().await;
-            self.large(blob, source, needs).await
-        };
-        self.progress.tell(&Event::Ended { blob });
-        sent
+            let _permit = self.together.acquire().await;
+            self.large(errand, needs, &shown).await;
+        }
     }
 
-    async fn small(&self, blob: &Blob, source: &Remote, needs: Vec<Need>) -> Sent {
-        // Read whole, so that sending it again costs no second reading.
-        let bytes = match registry::collect(source.read_blob(blob, 0)).await {
+    /// Sends the blob to one target that nobody shall wait for.
+    pub(crate) async fn alone<'a>(&'a self, errand: Errand<'a>, mut need: Need<'a>) -> Result<(), Error> {
+        let shown = Shown::new(errand.blob, &self.progress);
+        if errand.blob.size <= SMALL {
+            let bytes = self.whole(errand).await?;
+            return self.small_one(errand.blob, bytes, need).await;
+        }
+        let start = std::mem::replace(&mut need.start, Start::Fresh(None));
+        self.rest(errand, need, start, errand.source.reading(errand.blob), shown).await
+    }
+
+    /// Read whole, so that sending it again costs no second reading.
+    async fn whole(&self, errand: Errand<'_>) -> Result<Bytes, Error> {
+        let bytes = registry::collect(errand.source.read_blob(errand.blob)).await.map_err(Error::source)?;
+        self.progress.tell(&Event::Read { blob: errand.blob, bytes: errand.blob.size });
+        Ok(bytes)
+    }
+
+    async fn small<'a>(&'a self, errand: Errand<'a>, needs: Vec<Need<'a>>, shown: &Arc<Shown>) {
+        let bytes = match self.whole(errand).await {
             Ok(bytes) => bytes,
-            Err(error) => return all_failed(needs, &Error::source(error)),
+            Err(error) => return needs.iter().for_each(|need| need.want.done(Err(error.clone()))),
         };
-        self.progress.tell(&Event::Read { blob, bytes: blob.size });
+        let sends = needs.into_iter().map(|need| {
+            let want = need.want.clone();
+            Shared { want, work: Box::pin(self.small_one(errand.blob, bytes.clone(), need)) }
+        });
+        let (done, late) = together(sends).await;
+        done.into_iter().for_each(|(want, result)| want.done(result));
+        for Shared { want, work } in late {
+            let shown = Arc::clone(shown);
+            want.apart(async move {
+                let _shown = shown;
+                work.await
+            });
+        }
+    }
+
+    async fn small_one<'a>(&'a self, blob: &'a Blob, bytes: Bytes, mut need: Need<'a>) -> Result<(), Error> {
         let open = |offset: u64| {
             let rest = usize::try_from(offset)
                 .map_or_else(|_| Bytes::new(), |from| bytes.slice(from.min(bytes.len())..));
             let pace = Pace::new(rest.len() as u64);
             (pace.watch(stream::iter([Ok(rest)]), |_| {}), pace)
         };
-        let sends = needs.into_iter().map(|mut need| async move {
-            let start = Start::Fresh(need.take_session());
-            let result = upload(&need.target, blob, start, open).await;
-            (need, result)
-        });
-        join_all(sends).await
+        let start = Start::Fresh(need.take_session());
+        let result = upload(need.want.target, blob, start, open).await;
+        self.sent(blob, &need, result)
     }
 
-    async fn large(&self, blob: &Blob, source: &Remote, mut needs: Vec<Need>) -> Sent {
-        if needs.len() == 1 {
-            let alone = needs.into_iter().map(|need| self.alone(blob, source, need));
-            return join_all(alone).await;
-        }
-        let targets = needs.iter_mut().map(|need| (need.target.clone(), need.take_session())).collect();
-        let bytes = source.read_blob(blob, 0).map_err(Error::source);
-        let bytes = bytes.inspect_ok(|chunk| self.read(blob, chunk));
-        let fed = match fan_out(bytes, blob, targets).await {
-            Ok(fed) => fed,
-            Err(error) => return all_failed(needs, &error),
-        };
-        let ends = needs.into_iter().zip(fed).map(|(mut need, fed)| async move {
-            match fed {
-                Fed::Done => (need, Ok(())),
-                Fed::LetGo(start) => {
-                    need.start = start;
-                    self.alone(blob, source, need).await
+    async fn large<'a>(&'a self, errand: Errand<'a>, mut needs: Vec<Need<'a>>, shown: &Arc<Shown>) {
+        let reading = errand.source.reading(errand.blob);
+        let sessions: Vec<_> = needs.iter_mut().map(Need::take_session).collect();
+        let mut needs: Vec<Option<Need<'a>>> = needs.into_iter().map(Some).collect();
+        let targets: Vec<_> = needs.iter().flatten().map(|need| need.want.target).zip(sessions).collect();
+        let mut tell = |index: usize, tried: Tried| {
+            let Some(need) = needs.get_mut(index).and_then(Option::take) else { return };
+            let want = need.want.clone();
+            match tried {
+                Tried::Done => want.done(self.sent(errand.blob, &need, Ok(()))),
+                Tried::Failed(error) => want.done(Err(error)),
+                Tried::LetGo(start) => {
+                    want.let_go();
+                    want.apart(self.rest(errand, need, start, reading.clone(), Arc::clone(shown)));
                 }
             }
-        });
-        join_all(ends).await
+        };
+        if let [(target, _)] = targets.as_slice() {
+            let target = *target;
+            let session = targets.into_iter().find_map(|(_, session)| session);
+            let (body, pace) = open(&reading, 0, shown);
+            tell(0, try_once(target, errand.blob, session, body, &pace).await);
+        } else {
+            let bytes = reading.from(0).map_err(Error::source);
+            let bytes = bytes.inspect_ok(|chunk| shown.read(chunk));
+            fan_out(bytes, errand.blob, targets, tell).await;
+        }
     }
 
-    async fn alone(&self, blob: &Blob, source: &Remote, mut need: Need) -> (Need, Result<(), Error>) {
-        let start = std::mem::replace(&mut need.start, Start::Fresh(None));
-        let result = upload(&need.target, blob, start, |offset| self.open(blob, source, offset)).await;
-        (need, result)
+    /// What is left of a blob, to one target.
+    async fn rest<'a>(
+        &'a self,
+        errand: Errand<'a>,
+        need: Need<'a>,
+        start: Start,
+        reading: Reading,
+        shown: Arc<Shown>,
+    ) -> Result<(), Error> {
+        let _permit = self.apart.acquire().await;
+        let open = |offset| open(&reading, offset, &shown);
+        let result = upload(need.want.target, errand.blob, start, open).await;
+        self.sent(errand.blob, &need, result)
     }
 
-    fn open(&self, blob: &Blob, source: &Remote, offset: u64) -> (Body, Pace) {
-        let pace = Pace::new(blob.size.saturating_sub(offset));
-        let bytes = source.read_blob(blob, offset).map_err(Error::source);
-        let (this, of) = (self.clone(), blob.clone());
-        (pace.watch(bytes, move |chunk| this.read(&of, chunk)), pace)
-    }
-
-    fn read(&self, blob: &Blob, chunk: &Bytes) {
-        self.progress.tell(&Event::Read { blob, bytes: chunk.len() as u64 });
+    /// What was sent is known before the ticket ends, so that who waited for it finds it.
+    fn sent(&self, blob: &Blob, need: &Need<'_>, result: Result<(), Error>) -> Result<(), Error> {
+        if result.is_ok() {
+            self.known.sent(&blob.digest, need.want.target);
+        }
+        result
     }
 }
 
-fn all_failed(needs: Vec<Need>, error: &Error) -> Sent {
-    needs.into_iter().map(|need| (need, Err(error.clone()))).collect()
+/// The bytes of a blob from an offset on, as they are sent.
+fn open(reading: &Reading, offset: u64, shown: &Arc<Shown>) -> (Body, Pace) {
+    let pace = Pace::new(shown.blob.size.saturating_sub(offset));
+    let shown = Arc::clone(shown);
+    let bytes = reading.from(offset).map_err(Error::source);
+    (pace.watch(bytes, move |chunk| shown.read(chunk)), pace)
+}
+
+/// A blob on its way, as progress shows it: it has ended when nobody sends it any more.
+struct Shown {
+    blob: Blob,
+    progress: Progress,
+}
+
+impl Shown {
+    fn new(blob: &Blob, progress: &Progress) -> Arc<Self> {
+        Arc::new(Self { blob: blob.clone(), progress: progress.clone() })
+    }
+
+    fn read(&self, chunk: &Bytes) {
+        self.progress.tell(&Event::Read { blob: &self.blob, bytes: chunk.len() as u64 });
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.progress.tell(&Event::Ended { blob: &self.blob });
+    }
 }

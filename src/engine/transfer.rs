@@ -1,13 +1,12 @@
 //! Sees to it that a blob is in the repositories that want it, with as few bytes moved as can be.
 
-use futures::future::join_all;
-
 use super::{
     error::Error,
-    known::{Claim, Known, Ticket},
+    known::{Claim, Known, Ticket, Trust},
     progress::{Event, Progress},
     send::{Need, Sender},
     upload::Start,
+    wants::{Shared, Want, together},
 };
 use crate::registry::{Blob, Mount, Remote, SMALL, Upload};
 
@@ -19,32 +18,24 @@ pub(crate) struct Transfers {
     progress: Progress,
 }
 
-/// Whether what the registry says about its blobs is believed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trust {
-    /// A HEAD or a mount tells what is there.
-    Answers,
-    /// The registry said that it has a blob, and then that it has not: its cache may be wrong, so send it.
-    Nothing,
-}
-
 /// A blob, where it is read, and how far its targets are trusted.
 #[derive(Clone, Copy)]
-struct Errand<'a> {
-    blob: &'a Blob,
-    source: &'a Remote,
-    trust: Trust,
+pub(crate) struct Errand<'a> {
+    pub(crate) blob: &'a Blob,
+    pub(crate) source: &'a Remote,
+    pub(crate) trust: Trust,
 }
 
 /// What became of a look at a target.
-enum Step {
+enum Step<'a> {
     Done(Result<(), Error>),
-    Send(Need),
+    Send(Need<'a>),
 }
 
 impl Transfers {
     pub(crate) fn new(progress: Progress) -> Self {
-        Self { known: Known::default(), sender: Sender::new(progress.clone()), progress }
+        let known = Known::default();
+        Self { sender: Sender::new(known.clone(), progress.clone()), known, progress }
     }
 
     /// What is known of the blobs in each registry.
@@ -52,103 +43,91 @@ impl Transfers {
         &self.known
     }
 
-    /// Brings `blob` into each of `targets` that lacks it; the answers are in their order.
+    /// Brings a blob into each of the targets that lacks it; each is told as soon as its blob is there.
     ///
     /// What is there is not sent; what another repository of the registry has is mounted; what must be sent is read
-    /// once for all targets that wait for it. A target that fails does not fail the others.
-    pub(crate) async fn ensure(
-        &self,
-        blob: &Blob,
-        source: &Remote,
-        targets: &[Remote],
-        trust: Trust,
-    ) -> Vec<Result<(), Error>> {
-        let errand = Errand { blob, source, trust };
-        let claims = self.known.claim_all(&blob.digest, targets);
-        let (mut mine, mut others) = (Vec::new(), Vec::new());
-        for (index, (claim, target)) in claims.into_iter().zip(targets).enumerate() {
+    /// once for all targets that wait for it. A target that fails or is slow does not hold the others up: when this
+    /// returns, all are served that are served together, and the others have got their work to be done apart.
+    pub(crate) async fn ensure<'a>(&'a self, errand: Errand<'a>, wants: Vec<Want<'a>>) {
+        let claims =
+            self.known.claim_all(&errand.blob.digest, wants.iter().map(|want| want.target), errand.trust);
+        let mut looks = Vec::new();
+        for (claim, want) in claims.into_iter().zip(wants) {
             match claim {
-                Claim::Yours(ticket) => mine.push((index, target, ticket)),
-                claim => others.push((index, target, claim)),
-            }
-        }
-        // Those that another copy serves are waited for only after ours are served, or two copies could wait for
-        // each other.
-        let mut results = self.bring(errand, mine).await;
-        let followed = others
-            .into_iter()
-            .map(|(index, target, claim)| async move { (index, self.follow(errand, target, claim).await) });
-        results.extend(join_all(followed).await);
-        results.sort_by_key(|(index, _)| *index);
-        results.into_iter().map(|(_, result)| result).collect()
-    }
-
-    /// Looks at every target for which we have the right to bring the blob, and sends it to those that lack it.
-    async fn bring(
-        &self,
-        errand: Errand<'_>,
-        targets: Vec<(usize, &Remote, Ticket)>,
-    ) -> Vec<(usize, Result<(), Error>)> {
-        let looks = targets
-            .into_iter()
-            .map(|(index, target, ticket)| async move { (index, self.look(errand, target, ticket).await) });
-        let (mut results, mut indexes, mut needs) = (Vec::new(), Vec::new(), Vec::new());
-        for (index, step) in join_all(looks).await {
-            match step {
-                Step::Done(result) => results.push((index, result)),
-                Step::Send(need) => {
-                    indexes.push(index);
-                    needs.push(need);
+                Claim::Here => want.done(Ok(())),
+                Claim::Yours(ticket) if !want.is_slow() => {
+                    let work = Box::pin(self.look(errand, want.clone(), ticket));
+                    looks.push(Shared { want, work });
                 }
+                claim => want.apart(self.follow(errand, want.clone(), claim)),
             }
         }
-        results.extend(indexes.into_iter().zip(self.send(errand, needs).await));
-        results
+        let (looked, late) = together(looks).await;
+        for Shared { want, work } in late {
+            want.apart(async move { self.go_on(errand, work.await).await });
+        }
+        let mut needs = Vec::new();
+        for (want, step) in looked {
+            match step {
+                Step::Done(result) => want.done(result),
+                Step::Send(need) => needs.push(need),
+            }
+        }
+        self.sender.send(errand, needs).await;
     }
 
-    /// A blob that is elsewhere in the registry, or on its way there: mounts it, or waits and looks again.
-    async fn follow(&self, errand: Errand<'_>, target: &Remote, mut claim: Claim) -> Result<(), Error> {
-        let digest = &errand.blob.digest;
-        let mut session: Option<Upload> = None;
+    /// For one target alone: a blob that is elsewhere in its registry, or on its way there, or that nobody brings.
+    async fn follow<'a>(&'a self, errand: Errand<'a>, want: Want<'a>, mut claim: Claim) -> Result<(), Error> {
+        let (digest, target) = (&errand.blob.digest, want.target);
+        let (mut session, mut is_refused): (Option<Upload>, bool) = (None, false);
         loop {
             claim = match claim {
                 Claim::Here => return Ok(()),
                 Claim::Busy(changed) => {
                     changed.await;
-                    self.known.claim(digest, target)
+                    self.known.claim(digest, target, errand.trust, !is_refused)
                 }
-                Claim::Elsewhere(from) => match target.mount(digest, &from).await.map_err(Error::target)? {
-                    Mount::Mounted => {
-                        self.mounted(errand, target);
-                        return Ok(());
+                Claim::Elsewhere(from) => {
+                    match target.mount(digest, &from).await.map_err(Error::target)? {
+                        Mount::Mounted => {
+                            self.mounted(errand, target);
+                            return Ok(());
+                        }
+                        Mount::Upload(upload) => session = Some(upload),
+                        Mount::Refused => {}
                     }
-                    Mount::Upload(upload) => {
-                        session = Some(upload);
-                        self.known.claim_upload(digest, target)
-                    }
-                    Mount::Refused => self.known.claim_upload(digest, target),
-                },
+                    is_refused = true;
+                    self.known.not_mounted(target);
+                    self.known.claim(digest, target, errand.trust, false)
+                }
                 Claim::Yours(ticket) => {
-                    let step = match session.take() {
-                        Some(upload) => Step::Send(Need::new(target, Start::Fresh(Some(upload)), ticket)),
-                        None => self.look(errand, target, ticket).await,
+                    let step = if is_refused {
+                        self.unmounted(errand, want, session, ticket).await
+                    } else {
+                        self.look(errand, want, ticket).await
                     };
-                    return match step {
-                        Step::Done(result) => result,
-                        Step::Send(need) => self.send(errand, vec![need]).await.into_iter().collect(),
-                    };
+                    return self.go_on(errand, step).await;
                 }
             };
         }
     }
 
-    /// With the right to bring the blob: looks whether it is there, or can be mounted.
-    async fn look(&self, errand: Errand<'_>, target: &Remote, ticket: Ticket) -> Step {
-        let Errand { blob, source, trust } = errand;
-        if trust == Trust::Nothing {
-            return Step::Send(Need::new(target, Start::Fresh(None), ticket));
+    /// What follows from a look, for one target alone.
+    async fn go_on<'a>(&'a self, errand: Errand<'a>, step: Step<'a>) -> Result<(), Error> {
+        match step {
+            Step::Done(result) => result,
+            Step::Send(need) => self.sender.alone(errand, need).await,
         }
-        let asked = if source.account() == target.account() {
+    }
+
+    /// With the right to bring the blob: looks whether it is there, or can be mounted.
+    async fn look<'a>(&'a self, errand: Errand<'a>, want: Want<'a>, ticket: Ticket) -> Step<'a> {
+        let Errand { blob, source, trust } = errand;
+        let target = want.target;
+        if trust == Trust::Nothing {
+            return Step::Send(Need::new(want, Start::Fresh(None), ticket));
+        }
+        let asked = if source.account() == target.account() && self.known.may_mount(target) {
             target.mount(&blob.digest, source).await
         } else if blob.size <= SMALL {
             // From the repository itself: one request either finds the blob or opens the session to send it.
@@ -159,39 +138,43 @@ impl Transfers {
         match asked {
             Ok(Mount::Mounted) => {
                 self.mounted(errand, target);
-                return Step::Done(Ok(()));
-            }
-            Ok(Mount::Upload(upload)) => {
-                return Step::Send(Need::new(target, Start::Fresh(Some(upload)), ticket));
-            }
-            Ok(Mount::Refused) => {}
-            Err(error) => return Step::Done(Err(Error::target(error))),
-        }
-        match target.head_blob(&blob.digest).await {
-            Ok(Some(size)) if size == blob.size => {
-                self.known.add(&blob.digest, target);
-                self.progress.tell(&Event::Present { blob });
                 Step::Done(Ok(()))
             }
-            Ok(_) => Step::Send(Need::new(target, Start::Fresh(None), ticket)),
+            Ok(Mount::Upload(upload)) => self.unmounted(errand, want, Some(upload), ticket).await,
+            Ok(Mount::Refused) => self.unmounted(errand, want, None, ticket).await,
             Err(error) => Step::Done(Err(Error::target(error))),
         }
     }
 
-    /// Sends the blob; the tickets end after what was sent is known, so that who waited finds it.
-    async fn send(&self, errand: Errand<'_>, needs: Vec<Need>) -> Vec<Result<(), Error>> {
-        let sent = self.sender.send(errand.blob, errand.source, needs).await;
-        let results = sent.into_iter().map(|(need, result)| {
-            if result.is_ok() {
-                self.known.add(&errand.blob.digest, &need.target);
+    /// It was not mounted. It may be there all the same: not every registry mounts, and a large blob is worth a
+    /// question more before it is sent.
+    async fn unmounted<'a>(
+        &'a self,
+        errand: Errand<'a>,
+        want: Want<'a>,
+        session: Option<Upload>,
+        ticket: Ticket,
+    ) -> Step<'a> {
+        let Errand { blob, trust, .. } = errand;
+        let is_asked = trust != Trust::Nothing && (session.is_none() || blob.size > SMALL);
+        let found = if is_asked { want.target.head_blob(&blob.digest).await } else { Ok(None) };
+        let result = match found {
+            Ok(Some(size)) if size == blob.size => {
+                self.known.seen(&blob.digest, want.target);
+                self.progress.tell(&Event::Present { blob });
+                Ok(())
             }
-            result
-        });
-        results.collect()
+            Ok(_) => return Step::Send(Need::new(want, Start::Fresh(session), ticket)),
+            Err(error) => Err(Error::target(error)),
+        };
+        if let Some(session) = session {
+            session.cancel().await;
+        }
+        Step::Done(result)
     }
 
     fn mounted(&self, errand: Errand<'_>, target: &Remote) {
-        self.known.add(&errand.blob.digest, target);
+        self.known.mounted(&errand.blob.digest, target);
         self.progress.tell(&Event::Mounted { blob: errand.blob });
     }
 }

@@ -14,6 +14,8 @@ use crate::{
 const MAX_DEPTH: usize = 4;
 /// Manifests of one image; the largest public images have a few dozen.
 const MAX_MANIFESTS: usize = 2_000;
+/// Bytes of all manifests of one image: many images are held at the same time, and most have a few KiB.
+const MAX_BYTES: u64 = 32 << 20;
 /// Manifests of one image that are read at the same time.
 const PARALLEL: usize = 8;
 
@@ -35,12 +37,14 @@ impl Tree {
     ///
     /// # Errors
     ///
-    /// Those of the registry; [`Error::TooDeep`] and [`Error::TooMany`] for an image that is built to exhaust us.
+    /// Those of the registry; [`Error::TooDeep`], [`Error::TooMany`] and [`Error::TooLarge`] for an image that is built to
+    /// exhaust us.
     pub(crate) async fn read(source: &Remote, digest: &Digest) -> Result<Self, Error> {
         let root = source.get_manifest(&At::Digest(digest.clone())).await.map_err(Error::source)?;
         let mut below: HashMap<Digest, Manifest> = HashMap::new();
         let mut seen = BTreeSet::from([digest.clone()]);
         let mut next = unseen(&mut seen, [&root]);
+        let mut bytes = root.bytes.len() as u64;
         for depth in 0.. {
             if next.is_empty() {
                 break;
@@ -51,13 +55,20 @@ impl Tree {
             if seen.len() > MAX_MANIFESTS {
                 return Err(Error::TooMany { image: source.repository().clone(), digest: digest.clone() });
             }
-            let level: Vec<Manifest> = stream::iter(next)
-                .map(|child| async move {
-                    source.get_manifest(&At::Digest(child.digest)).await.map_err(Error::source)
-                })
-                .buffered(PARALLEL)
-                .try_collect()
-                .await?;
+            let read = stream::iter(next).map(|child| async move {
+                source.get_manifest(&At::Digest(child.digest)).await.map_err(Error::source)
+            });
+            let mut read = read.buffered(PARALLEL);
+            let mut level: Vec<Manifest> = Vec::new();
+            while let Some(manifest) = read.try_next().await? {
+                bytes += manifest.bytes.len() as u64;
+                if bytes > MAX_BYTES {
+                    let image = source.repository().clone();
+                    return Err(Error::TooLarge { image, digest: digest.clone(), limit: MAX_BYTES });
+                }
+                level.push(manifest);
+            }
+            drop(read);
             next = unseen(&mut seen, &level);
             below.extend(level.into_iter().map(|manifest| (manifest.digest.clone(), manifest)));
         }

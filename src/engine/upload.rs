@@ -7,13 +7,14 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use super::{
     error::Error,
     pace::{Body, Pace},
+    wants::PATIENCE,
 };
 use crate::{
     class::{Class, Retry},
     registry::{Blob, Remote, Upload},
 };
 
-/// A registry that takes no byte for so long is given up on; the next run resumes.
+/// A registry that takes no byte for so long is given up on, and tried again.
 const STALL: Duration = Duration::from_mins(1);
 
 /// The waits between tries that bring the registry no further.
@@ -28,6 +29,57 @@ pub(crate) enum Start {
     Fresh(Option<Upload>),
     /// Some bytes were sent in this session.
     Torn(Upload),
+}
+
+/// What became of a first try.
+pub(crate) enum Tried {
+    /// The registry has the blob, and checked its digest.
+    Done,
+    /// Another try would not help.
+    Failed(Error),
+    /// It took nothing for a while, or its connection tore: it is to be fed alone, from here on.
+    LetGo(Start),
+}
+
+/// Sends a blob once, to a registry that others shall not wait for.
+pub(crate) async fn try_once(
+    target: &Remote,
+    blob: &Blob,
+    mut session: Option<Upload>,
+    body: Body,
+    pace: &Pace,
+) -> Tried {
+    let sending = async {
+        let upload = match &mut session {
+            Some(upload) => upload,
+            none => none.insert(target.start_upload().await?),
+        };
+        upload.put(blob, 0, body).await
+    };
+    let error = tokio::select! {
+        sent = sending => match sent {
+            Ok(()) => return Tried::Done,
+            Err(error) => Some(Error::target(error)),
+        },
+        () = pace.stalled(PATIENCE) => None,
+    };
+    let is_spoilt = error.as_ref().is_some_and(|error| error.class() == Class::DigestMismatch);
+    // A source that fails is why the body ended, whatever the target made of that.
+    let failed = pace.source_error().or(error.filter(|error| error.class().retry() != Retry::Transient));
+    match (session, failed) {
+        (session, Some(error)) => {
+            if let Some(upload) = session {
+                upload.cancel().await;
+            }
+            Tried::Failed(error)
+        }
+        (Some(upload), None) if is_spoilt => {
+            upload.cancel().await;
+            Tried::LetGo(Start::Fresh(None))
+        }
+        (Some(upload), None) if pace.has_begun() => Tried::LetGo(Start::Torn(upload)),
+        (session, None) => Tried::LetGo(Start::Fresh(session)),
+    }
 }
 
 /// Sends a blob. `open` gives its bytes from an offset, watched by a [`Pace`].
@@ -119,10 +171,13 @@ async fn resume_at(target: &Remote, blob: &Blob, mut upload: Upload, class: Clas
             upload.cancel().await;
             Resume::Anew
         }
-        // A session that is gone may have been closed by its success.
+        // A session that is gone may have been closed by its success; one that has nothing yet looks the same.
         Ok(None) => match target.head_blob(&blob.digest).await {
             Ok(Some(size)) if size == blob.size => Resume::Done,
-            _ => Resume::Anew,
+            _ => {
+                upload.cancel().await;
+                Resume::Anew
+            }
         },
         Err(_) => Resume::At(upload, 0),
     }

@@ -62,6 +62,14 @@ pub enum Cause {
         /// How long.
         after: Duration,
     },
+    /// It did not answer a moment ago, in all tries of another request.
+    #[error("{registry} is not asked again yet: {reason}")]
+    Down {
+        /// The registry.
+        registry: String,
+        /// What was found.
+        reason: String,
+    },
     /// 401, with the best that the credential can do.
     #[error(
         "{registry} does not accept {who} for this ({answer}); check the credential, or that the repository exists"
@@ -309,12 +317,15 @@ impl Cause {
             | Self::Failed { .. }
             | Self::Elsewhere { .. }
             | Self::SessionLost { .. }
+            | Self::Down { .. }
+            // It said before that it has them: what it believes changes.
+            | Self::MissingContent { .. }
             | Self::Protocol { .. } => Class::Unavailable,
             Self::Silent { .. } => Class::Timeout,
             Self::Unauthorized { .. } | Self::Helper { .. } => Class::Unauthorized,
             Self::Forbidden { .. } | Self::Unsafe { .. } | Self::Redirects { .. } => Class::Forbidden,
             Self::Token { source, .. } => source.class(),
-            Self::NotFound { .. } | Self::MissingContent { .. } => Class::NotFound,
+            Self::NotFound { .. } => Class::NotFound,
             Self::RateLimited { .. } => Class::RateLimited,
             Self::Refused { .. } | Self::Unsupported { .. } | Self::WebPage { .. } => Class::Unsupported,
             Self::Digest { .. } | Self::OtherDigest { .. } | Self::Length { .. } => Class::DigestMismatch,

@@ -7,6 +7,7 @@
 mod account;
 mod answer;
 mod blobs;
+mod checked;
 mod error;
 mod keychain;
 mod link;
@@ -35,6 +36,7 @@ pub use self::{
         OCI_MANIFEST,
     },
     mount::Mount,
+    read::Reading,
     registries::Registries,
     remote::{At, Remote},
     settings::{CredentialHelper, HostSettings, Settings, SettingsError},

@@ -1,6 +1,6 @@
 //! Reads a blob: exactly its bytes, resumed where a connection tears, and never a wrong one to its end.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{Stream, stream};
@@ -10,6 +10,7 @@ use http::{
 };
 
 use super::{
+    checked::Checked,
     error::{Cause, Error, Found},
     manifest::Blob,
     remote::{Place, Remote},
@@ -27,30 +28,54 @@ const TEARS: u32 = 5;
 const PROGRESS: u64 = 1024 * 1024;
 
 impl Remote {
-    /// The bytes of a blob from `from` on.
+    /// A blob to be read, perhaps more than once; all readings of it know what was checked.
+    #[must_use]
+    pub fn reading(&self, blob: &Blob) -> Reading {
+        Reading { remote: self.clone(), blob: blob.clone(), checked: Arc::default() }
+    }
+
+    /// The bytes of a blob, as [`Reading::from`] gives them.
+    pub fn read_blob(
+        &self,
+        blob: &Blob,
+    ) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static + use<> {
+        self.reading(blob).from(0)
+    }
+}
+
+/// A blob at its source. A clone is the same reading.
+#[derive(Clone)]
+pub struct Reading {
+    remote: Remote,
+    blob: Blob,
+    checked: Arc<Checked>,
+}
+
+impl Reading {
+    /// The bytes from `from` on.
     ///
     /// # Guarantees
     ///
     /// - The stream has exactly `blob.size - from` bytes, or it ends with an error.
-    /// - With `from` 0, the last bytes come only after all of them are known to have the digest: who waits for the end
-    ///   never takes wrong bytes for right ones.
+    /// - The last bytes come only after all of the blob is known to have the digest, what comes before `from` included: who
+    ///   waits for the end never takes wrong bytes for right ones. What another stream of this reading took is not
+    ///   read again for that, but for the last MiB or so.
     /// - Nothing is asked before the stream is polled, and nothing is read ahead of who polls it.
     ///
     /// # Errors
     ///
     /// [`Cause::Digest`] and [`Cause::Length`] for wrong bytes, and all that keeps them from coming, after it was tried
     /// again.
-    pub fn read_blob(
-        &self,
-        blob: &Blob,
-        from: u64,
-    ) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static + use<> {
+    pub fn from(&self, from: u64) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static + use<> {
+        let (position, hasher) = self.checked.before(from, &self.blob);
         let reader = Reader {
-            remote: self.clone(),
-            hasher: (from == 0).then(|| blob.digest.hasher()),
-            blob: blob.clone(),
-            position: from,
-            opened_at: from,
+            remote: self.remote.clone(),
+            checked: Arc::clone(&self.checked),
+            hasher: Some(hasher),
+            blob: self.blob.clone(),
+            from,
+            position,
+            opened_at: position,
             body: None,
             tears: 0,
             is_done: false,
@@ -70,7 +95,10 @@ impl Remote {
 struct Reader {
     remote: Remote,
     blob: Blob,
+    checked: Arc<Checked>,
     hasher: Option<Hasher>,
+    /// Where what is given out begins; what comes before it is only checked.
+    from: u64,
     position: u64,
     opened_at: u64,
     body: Option<Body>,
@@ -138,6 +166,7 @@ impl Reader {
         }
         if let Some(hasher) = &mut self.hasher {
             hasher.update(&chunk);
+            self.checked.note(end, hasher);
         }
         if end == self.blob.size {
             // The last bytes: are they right, and is this the end? Reading to it also frees the connection.
@@ -149,8 +178,10 @@ impl Reader {
             }
             self.is_done = true;
         }
+        let before = usize::try_from(self.from.saturating_sub(self.position)).unwrap_or(usize::MAX);
         self.position = end;
-        Ok(Some(chunk))
+        let given = chunk.split_off(before.min(chunk.len()));
+        Ok(Some(given).filter(|given| !given.is_empty()))
     }
 
     fn too_long(&self) -> Cause {

@@ -125,6 +125,7 @@ impl Upload {
     async fn close(&mut self, blob: &Blob, with: impl FnOnce(Request) -> Request) -> Result<(), Cause> {
         let mut request = self.request(Method::PUT);
         request.url.query_pairs_mut().append_pair("digest", blob.digest.as_str());
+        request.weight = blob.size;
         let response = self.remote.home().transport.send(octets(with(request))).await?;
         if response.status().is_success() && response.status() != StatusCode::ACCEPTED {
             response.finish().await;

@@ -1,7 +1,7 @@
 use futures::StreamExt as _;
 
 use super::{
-    blob, class,
+    all, blob, class,
     fake::{Asked, Fake, Reply, refuse, reply},
     open, read,
 };
@@ -38,20 +38,37 @@ async fn a_blob_comes_whole_with_one_request() {
         move |asked, _| ranged(asked, &content)
     })
     .await;
-    assert_eq!(read(&open(&fake), &blob(&content), 0).await.unwrap(), content);
+    assert_eq!(read(&open(&fake), &blob(&content)).await.unwrap(), content);
     assert_eq!(fake.lines(), [format!("GET /v2/app/blobs/{}", blob(&content).digest)]);
 }
 
 #[tokio::test]
-async fn a_blob_is_read_from_an_offset() {
-    let content = content();
+async fn what_was_read_is_hardly_read_again_to_go_on_from_the_middle() {
+    let content: Vec<u8> = content().into_iter().cycle().take(3 << 20).collect();
     let fake = Fake::start({
         let content = content.clone();
         move |asked, _| ranged(asked, &content)
     })
     .await;
-    assert_eq!(read(&open(&fake), &blob(&content), 1000).await.unwrap(), content[1000..]);
-    assert_eq!(fake.asked()[0].header("range"), Some("bytes=1000-"));
+    let reading = open(&fake).reading(&blob(&content));
+    assert_eq!(all(reading.from(0)).await.unwrap(), content);
+    let from = (5 << 20) / 2;
+    assert_eq!(all(reading.from(from as u64)).await.unwrap(), content[from..]);
+    let begins = first(&fake.asked()[1]).unwrap();
+    assert!(begins <= from && begins > from - (1 << 20) - 65_536, "{begins}");
+}
+
+#[tokio::test]
+async fn wrong_bytes_are_found_although_they_come_before_the_place_where_it_goes_on() {
+    let content = content();
+    let fake = Fake::start({
+        let mut content = content.clone();
+        content[5] ^= 1;
+        move |asked, _| ranged(asked, &content)
+    })
+    .await;
+    let reading = open(&fake).reading(&blob(&content));
+    assert_eq!(class(all(reading.from(1000)).await), Class::DigestMismatch);
 }
 
 #[tokio::test]
@@ -66,7 +83,7 @@ async fn a_torn_body_goes_on_where_it_tore() {
         }
     })
     .await;
-    assert_eq!(read(&open(&fake), &blob(&content), 0).await.unwrap(), content);
+    assert_eq!(read(&open(&fake), &blob(&content)).await.unwrap(), content);
     let ranges: Vec<_> = fake.asked().iter().map(first).collect();
     assert_eq!(ranges, [None, Some(70_000), Some(70_001)]);
 }
@@ -82,7 +99,7 @@ async fn a_host_that_does_no_ranges_sends_again_what_is_skipped() {
         }
     })
     .await;
-    assert_eq!(read(&open(&fake), &blob(&content), 0).await.unwrap(), content);
+    assert_eq!(read(&open(&fake), &blob(&content)).await.unwrap(), content);
 }
 
 #[tokio::test]
@@ -90,10 +107,13 @@ async fn another_range_than_was_asked_for_is_refused() {
     let content = content();
     let fake = Fake::start({
         let content = content.clone();
-        move |_, _| reply(206).header("content-range", "bytes 0-9/10").body(&content[1000..])
+        move |asked, before| match before {
+            0 => cut(ranged(asked, &content), &content, 0, 1000),
+            _ => reply(206).header("content-range", "bytes 0-9/10").body(&content[1000..]),
+        }
     })
     .await;
-    assert_eq!(class(read(&open(&fake), &blob(&content), 1000).await), Class::Unavailable);
+    assert_eq!(class(read(&open(&fake), &blob(&content)).await), Class::Unavailable);
 }
 
 #[tokio::test]
@@ -104,7 +124,7 @@ async fn a_host_that_tears_every_connection_is_given_up() {
         move |asked, _| cut(ranged(asked, &content), &content, first(asked).unwrap_or(0), 10)
     })
     .await;
-    assert_eq!(class(read(&open(&fake), &blob(&content), 0).await), Class::Unavailable);
+    assert_eq!(class(read(&open(&fake), &blob(&content)).await), Class::Unavailable);
     assert_eq!(fake.asked().len(), 5);
 }
 
@@ -117,7 +137,7 @@ async fn a_host_that_falls_silent_is_a_timeout() {
     })
     .await;
     let remote = open(&fake);
-    assert_eq!(class(read(&remote, &blob(&content), 0).await), Class::Timeout);
+    assert_eq!(class(read(&remote, &blob(&content)).await), Class::Timeout);
 }
 
 #[tokio::test]
@@ -129,7 +149,7 @@ async fn wrong_bytes_never_come_to_their_end() {
         move |asked, _| ranged(asked, &content)
     })
     .await;
-    let mut stream = open(&fake).read_blob(&blob(&content), 0).boxed();
+    let mut stream = open(&fake).read_blob(&blob(&content)).boxed();
     let (mut came, mut error) = (0, None);
     while let Some(chunk) = stream.next().await {
         match chunk {
@@ -146,7 +166,7 @@ async fn a_length_other_than_promised_is_refused_before_a_byte_is_taken() {
     let content = content();
     for length in [0, content.len() - 1, content.len() + 1] {
         let fake = Fake::start(move |_, _| reply(200).body(vec![7; length])).await;
-        let mut stream = open(&fake).read_blob(&blob(&content), 0).boxed();
+        let mut stream = open(&fake).read_blob(&blob(&content)).boxed();
         assert_eq!(stream.next().await.unwrap().unwrap_err().class(), Class::DigestMismatch);
         assert!(stream.next().await.is_none());
     }
@@ -156,7 +176,7 @@ async fn a_length_other_than_promised_is_refused_before_a_byte_is_taken() {
 async fn an_endless_body_is_cut_off_at_its_length() {
     let fake = Fake::start(|_, _| reply(200).body(vec![7; 1000]).endless()).await;
     let promised = blob(&vec![7; 150_000]);
-    assert_eq!(class(read(&open(&fake), &promised, 0).await), Class::DigestMismatch);
+    assert_eq!(class(read(&open(&fake), &promised).await), Class::DigestMismatch);
 }
 
 #[tokio::test]
@@ -172,23 +192,23 @@ async fn a_blob_whose_head_says_it_is_there_and_whose_get_says_otherwise_is_an_e
     .await;
     let remote = open(&fake);
     assert_eq!(remote.head_blob(&blob(&content).digest).await.unwrap(), Some(content.len() as u64));
-    assert_eq!(class(read(&remote, &blob(&content), 0).await), Class::NotFound);
+    assert_eq!(class(read(&remote, &blob(&content)).await), Class::NotFound);
     // What a registry sends whose cache remembers a blob that garbage collection took.
     let fake = Fake::start({
         let length = content.len() as u64;
         move |_, _| reply(200).length(length).torn()
     })
     .await;
-    assert_eq!(class(read(&open(&fake), &blob(&content), 0).await), Class::Unavailable);
+    assert_eq!(class(read(&open(&fake), &blob(&content)).await), Class::Unavailable);
 }
 
 #[tokio::test]
 async fn an_empty_blob_needs_no_request_and_its_digest_is_still_checked() {
     let fake = Fake::start(|_, _| reply(500)).await;
     let remote = open(&fake);
-    assert_eq!(read(&remote, &blob(b""), 0).await.unwrap(), b"");
+    assert_eq!(read(&remote, &blob(b"")).await.unwrap(), b"");
     let lie = Blob { digest: Digest::sha256(b"x"), size: 0 };
-    assert_eq!(class(read(&remote, &lie, 0).await), Class::DigestMismatch);
+    assert_eq!(class(read(&remote, &lie).await), Class::DigestMismatch);
     assert!(fake.asked().is_empty());
 }
 

@@ -37,7 +37,7 @@ async fn what_is_read_by_digest_comes_from_the_mirror_and_tags_from_the_host() {
     let remote = open(&host, &mirror, &Keychain::default());
     remote.get_manifest(&tag("1")).await.unwrap();
     remote.get_manifest(&by(&Digest::sha256(&image()))).await.unwrap();
-    assert_eq!(read(&remote, &blob(b"content"), 0).await.unwrap(), b"content");
+    assert_eq!(read(&remote, &blob(b"content")).await.unwrap(), b"content");
     assert_eq!(host.lines(), ["GET /v2/app/manifests/1"]);
     assert_eq!(
         mirror.lines(),
@@ -75,7 +75,7 @@ async fn a_mirror_that_failed_is_left_alone_for_a_while() {
 async fn a_blob_that_tears_at_the_mirror_goes_on_at_the_host() {
     let (host, mirror) = host_and_mirror(|_, _| reply(200).length(7).body("con").torn()).await;
     let remote = open(&host, &mirror, &Keychain::default());
-    assert_eq!(read(&remote, &blob(b"content"), 0).await.unwrap(), b"content");
+    assert_eq!(read(&remote, &blob(b"content")).await.unwrap(), b"content");
     assert_eq!(host.asked()[0].header("range"), Some("bytes=3-"));
 }
 

@@ -17,7 +17,7 @@ mod uploads;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::TryStreamExt as _;
+use futures::{Stream, TryStreamExt as _};
 
 use self::fake::Fake;
 use super::{Blob, Error, Keychain, Registries, Remote, Settings};
@@ -37,7 +37,7 @@ fn quicken(settings: &mut Settings) {
     timing.unnamed_wait = Duration::from_millis(1);
     timing.idle = Duration::from_millis(300);
     timing.head = Duration::from_millis(300);
-    timing.commit = Duration::from_millis(300);
+    timing.outage_rest = Duration::ZERO;
 }
 
 fn open(fake: &Fake) -> Remote {
@@ -73,12 +73,16 @@ fn image() -> Vec<u8> {
     manifest.to_string().into_bytes()
 }
 
-async fn read(remote: &Remote, blob: &Blob, from: u64) -> Result<Vec<u8>, Error> {
+async fn read(remote: &Remote, blob: &Blob) -> Result<Vec<u8>, Error> {
+    all(remote.read_blob(blob)).await
+}
+
+async fn all(chunks: impl Stream<Item = Result<Bytes, Error>>) -> Result<Vec<u8>, Error> {
     let append = |mut all: Vec<u8>, chunk: Bytes| async move {
         all.extend_from_slice(&chunk);
         Ok(all)
     };
-    remote.read_blob(blob, from).try_fold(Vec::new(), append).await
+    chunks.try_fold(Vec::new(), append).await
 }
 
 #[track_caller]

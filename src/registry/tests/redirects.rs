@@ -18,7 +18,7 @@ async fn a_blob_elsewhere_is_read_there_and_the_credential_stays_here() {
     })
     .await;
     let keychain = Keychain::password(&fake.address.to_string(), "me", "secret");
-    assert_eq!(read(&open_with(&fake, &keychain), &blob(b"content"), 0).await.unwrap(), b"content");
+    assert_eq!(read(&open_with(&fake, &keychain), &blob(b"content")).await.unwrap(), b"content");
     assert!(fake.asked()[1].header("authorization").is_some());
     assert!(storage.asked()[0].header("authorization").is_none());
     assert_eq!(storage.asked()[0].query("X-Signature"), "s3cret");
@@ -32,7 +32,7 @@ async fn what_another_host_answers_says_nothing_about_the_registry() {
         let fake =
             Fake::start(move |_, _| reply(307).header("location", format!("http://{there}/x?sig=s3cret")))
                 .await;
-        let error = read(&open(&fake), &blob(b"content"), 0).await.unwrap_err();
+        let error = read(&open(&fake), &blob(b"content")).await.unwrap_err();
         assert_eq!(error.class(), Class::Unavailable);
         assert!(!message(&error).contains("s3cret"));
     }
@@ -44,7 +44,7 @@ async fn a_signed_address_that_expired_is_asked_for_again() {
         Fake::start(|_, before| if before == 0 { reply(403) } else { reply(200).body("content") }).await;
     let there = storage.address;
     let fake = Fake::start(move |_, _| reply(307).header("location", format!("http://{there}/x"))).await;
-    assert_eq!(read(&open(&fake), &blob(b"content"), 0).await.unwrap(), b"content");
+    assert_eq!(read(&open(&fake), &blob(b"content")).await.unwrap(), b"content");
     assert_eq!(fake.asked().len(), 2);
 }
 

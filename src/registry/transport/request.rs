@@ -30,6 +30,8 @@ pub(crate) struct Request {
     pub(crate) scopes: Scopes,
     /// Which share of the budget it is taken from.
     pub(crate) lane: Lane,
+    /// Bytes that the registry has to put away before it can answer.
+    pub(crate) weight: u64,
 }
 
 /// What a request carries.
@@ -95,6 +97,7 @@ impl Request {
             named: None,
             scopes,
             lane: Lane::Small,
+            weight: 0,
         }
     }
 
@@ -131,6 +134,7 @@ impl Request {
         let sent = Sent::new(length);
         let watch = sent.clone();
         self.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        self.weight = self.weight.max(length);
         let stream = stream.map(move |chunk| watch.note(chunk)).boxed();
         self.body = Body::Stream(Some(Once { stream, sent }));
         self

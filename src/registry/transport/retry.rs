@@ -32,13 +32,16 @@ fn jitter(bound: Duration) -> Duration {
 /// errors here.
 pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result<Response, Cause> {
     let mut bounds = bounds(&transport.timing, transport.tries);
+    let began = Instant::now();
     loop {
         transport.pass().await?;
         let error = match attempt(transport, request).await {
             Ok(response) => return Ok(response),
             Err(error) => error,
         };
-        let Some(bound) = bounds.next().filter(|_| is_worth(&error) && request.body.is_replayable()) else {
+        let Some(bound) = bounds.next().filter(|_| {
+            is_worth(&error) && request.body.is_replayable() && began.elapsed() < transport.timing.tries
+        }) else {
             return Err(error);
         };
         tracing::debug!(url = %redact::url(&request.url), %error, "trying again");

@@ -11,8 +11,10 @@ pub(crate) struct Timing {
     pub(crate) head: Duration,
     /// For the next bytes of a body.
     pub(crate) idle: Duration,
-    /// For the answer to an upload, once its last byte was sent: some registries hash or move the blob first.
-    pub(crate) commit: Duration,
+    /// Nothing is tried again later than so long after the first try began.
+    pub(crate) tries: Duration,
+    /// How long requests to a registry that did not answer fail at once.
+    pub(crate) outage_rest: Duration,
     /// A limit that a registry names is waited out up to this; beyond it the work is put off.
     pub(crate) longest_wait: Duration,
     /// The upper bound of the first wait between two tries; it doubles.
@@ -23,6 +25,16 @@ pub(crate) struct Timing {
     pub(crate) unnamed_wait: Duration,
     /// How long a mirror that failed is passed over.
     pub(crate) mirror_rest: Duration,
+}
+
+/// Bytes that a registry has at least put away in a second, once it has them: some hash or move a blob before they answer.
+const COMMIT_RATE: u64 = 8 << 20;
+
+impl Timing {
+    /// For the answer to a request with which the registry gets, or has got, so many bytes.
+    pub(crate) fn answer(&self, bytes: u64) -> Duration {
+        self.head + Duration::from_secs(bytes / COMMIT_RATE)
+    }
 }
 
 /// How many times a request is sent at most.
@@ -38,7 +50,8 @@ impl Default for Timing {
             connect: Duration::from_secs(10),
             head: Duration::from_mins(1),
             idle: Duration::from_mins(1),
-            commit: Duration::from_mins(10),
+            tries: Duration::from_secs(90),
+            outage_rest: Duration::from_secs(10),
             longest_wait: Duration::from_secs(30),
             first_wait: Duration::from_millis(500),
             most_wait: Duration::from_secs(8),

@@ -5,6 +5,8 @@ mod resolve;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use http::{
     HeaderValue, Method, StatusCode,
     header::{AUTHORIZATION, CONTENT_LENGTH, LOCATION},
@@ -72,7 +74,7 @@ pub(super) async fn send(
         }
         *hop.body_mut() = Some(body);
         transport.ledger.traffic.request();
-        let response = execute(transport, &client, hop, sent).await?;
+        let response = execute(&client, hop, sent, transport.timing.answer(request.weight)).await?;
         let mut response = Response::new(response, next.url.origin() != asked, transport.timing.idle);
         response.is_proxied = transport.endpoint.is_proxied(&next.url);
         let Some(target) = target(&response, &method).filter(|_| request.body.is_replayable()) else {
@@ -100,14 +102,13 @@ fn target(response: &Response, method: &Method) -> Option<Url> {
 }
 
 async fn execute(
-    transport: &Transport,
     client: &reqwest::Client,
     hop: reqwest::Request,
     sent: Option<Sent>,
+    patience: Duration,
 ) -> Result<reqwest::Response, Cause> {
     let host = redact::host(hop.url());
     let mut answer = std::pin::pin!(client.execute(hop));
-    let patience = if sent.is_some() { transport.timing.commit } else { transport.timing.head };
     loop {
         match timeout(patience, &mut answer).await {
             Ok(Ok(answer)) => return Ok(answer),

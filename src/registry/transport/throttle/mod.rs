@@ -3,6 +3,7 @@
 mod gate;
 mod headers;
 mod lane;
+mod outage;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,7 @@ pub(crate) struct Budget {
     lanes: lane::Lanes,
     rate: Option<RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Duration>>>,
     gate: Gate,
+    outage: outage::Outage,
 }
 
 impl Budget {
@@ -36,7 +38,12 @@ impl Budget {
         let rate = settings.and_then(|host| host.requests_per_second).map(|per_second: NonZeroU32| {
             RateLimiter::direct_with_clock(Quota::per_second(per_second), TokioClock(Instant::now()))
         });
-        Self { lanes: lane::Lanes::new(HostSettings::concurrency(settings)), rate, gate: Gate::default() }
+        Self {
+            lanes: lane::Lanes::new(HostSettings::concurrency(settings)),
+            rate,
+            gate: Gate::default(),
+            outage: outage::Outage::default(),
+        }
     }
 
     /// Waits until a request may be sent: each try asks, the first and the others.
@@ -59,6 +66,7 @@ impl Budget {
         headers: &HeaderMap,
         timing: &Timing,
     ) {
+        self.outage.answered();
         let now = jiff::Timestamp::now();
         let is_limit = status == StatusCode::TOO_MANY_REQUESTS;
         match headers::wait(status, headers, now) {
@@ -89,10 +97,20 @@ impl Budget {
 }
 
 pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result<Response, Cause> {
-    let permit = transport.ledger.budget.lanes.acquire(request.lane).await;
-    let mut response = retry::send(transport, request).await?;
-    response.permit = Some(permit);
-    Ok(response)
+    let budget = &transport.ledger.budget;
+    let permit = budget.lanes.acquire(request.lane).await;
+    budget.outage.check(transport.registry())?;
+    let began = Instant::now();
+    match retry::send(transport, request).await {
+        Ok(mut response) => {
+            response.permit = Some(permit);
+            Ok(response)
+        }
+        Err(cause) => {
+            budget.outage.found(began, &cause, &transport.timing);
+            Err(cause)
+        }
+    }
 }
 
 /// Tokio's clock, which tests can pause.
