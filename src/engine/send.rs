@@ -102,7 +102,9 @@ impl Sender {
             Shared { want, work: Box::pin(self.small_one(errand.blob, bytes.clone(), need)) }
         });
         let (done, late) = together(sends).await;
-        done.into_iter().for_each(|(want, result)| want.done(result));
+        for (want, result) in done {
+            want.done(result);
+        }
         for Shared { want, work } in late {
             let shown = Arc::clone(shown);
             want.apart(async move {

@@ -65,7 +65,8 @@ pub(crate) async fn try_once(
     };
     let is_spoilt = error.as_ref().is_some_and(|error| error.class() == Class::DigestMismatch);
     // A source that fails is why the body ended, whatever the target made of that.
-    let failed = pace.source_error().or(error.filter(|error| error.class().retry() != Retry::Transient));
+    let is_final = |error: &Error| error.class().retry() != Retry::Transient;
+    let failed = pace.source_error().or_else(|| error.filter(is_final));
     match (session, failed) {
         (session, Some(error)) => {
             if let Some(upload) = session {

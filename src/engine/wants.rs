@@ -110,6 +110,8 @@ pub(crate) async fn together<'a, T>(
         }
     }
     let late: Vec<_> = work.into_iter().collect();
-    late.iter().for_each(|one| one.want.let_go());
+    for one in &late {
+        one.want.let_go();
+    }
     (done, late)
 }

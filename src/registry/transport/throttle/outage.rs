@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     fn silent() -> Cause {
-        Cause::Silent { host: "r".to_owned(), awaited: "answer", after: Duration::from_secs(60) }
+        Cause::Silent { host: "r".to_owned(), awaited: "answer", after: Duration::from_mins(1) }
     }
 
     #[tokio::test(start_paused = true)]
