@@ -131,9 +131,12 @@ pub(crate) fn excerpt(s: &str) -> String {
     beginning(s, 140)
 }
 
-/// The string, or its first `most` characters and a sign that there are more.
+/// The string, or its first `most` characters and a sign that there are more. Control characters, which a terminal would
+/// obey, are shown as a mark.
 pub(crate) fn beginning(s: &str, most: usize) -> String {
-    if s.chars().count() <= most { s.to_owned() } else { s.chars().take(most).chain(['…']).collect() }
+    let more = s.chars().nth(most).map(|_| '…');
+    let shown = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    s.chars().take(most).map(shown).chain(more).collect()
 }
 
 impl TryFrom<String> for Digest {

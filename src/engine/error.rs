@@ -62,6 +62,21 @@ pub enum Error {
         /// The root.
         digest: Digest,
     },
+    /// An index names a manifest with another size than it has.
+    #[error(
+        "an index of {image} gives {said} bytes to {digest}, which has {found}: clients refuse that; it has to be built \
+         again"
+    )]
+    OtherSize {
+        /// The source.
+        image: Repository,
+        /// The manifest.
+        digest: Digest,
+        /// What the index says, in bytes.
+        said: u64,
+        /// What it has, in bytes.
+        found: u64,
+    },
     /// The manifests of the image are together larger than those of any real image.
     #[error("the manifests of {image}@{digest} have more than {limit} bytes together")]
     TooLarge {
@@ -118,6 +133,7 @@ impl Error {
             Self::Source(error) | Self::Target(error) | Self::Unchecked(error) => error.class(),
             Self::Stalled { .. } => Class::Timeout,
             Self::Incomplete { .. } | Self::Unseen { .. } | Self::Interrupted => Class::Unavailable,
+            Self::OtherSize { .. } => Class::Unsupported,
             Self::TooDeep { .. } | Self::TooMany { .. } | Self::TooLarge { .. } => Class::TooLarge,
             Self::Records(error) => error.class(),
             Self::Overwritten { .. } => Class::Conflict,

@@ -16,7 +16,10 @@ use super::{
     upload::{Start, Tried, try_once, upload},
     wants::{Shared, Want, together},
 };
-use crate::registry::{self, Blob, Reading, SMALL, Upload};
+use crate::{
+    class::Class,
+    registry::{self, Blob, Reading, SMALL, Upload},
+};
 
 /// Larger blobs that are sent to all who want them at the same time: with a few hundred KiB each, this bounds the
 /// memory. As many again may be on their way to targets that are served apart.
@@ -87,7 +90,13 @@ impl Sender {
 
     /// Read whole, so that sending it again costs no second reading.
     async fn whole(&self, errand: Errand<'_>) -> Result<Bytes, Error> {
-        let bytes = registry::collect(errand.source.read_blob(errand.blob)).await.map_err(Error::source)?;
+        let read = || registry::collect(errand.source.read_blob(errand.blob));
+        let bytes = match read().await {
+            // They may come from a mirror, or have been damaged on the way.
+            Err(error) if error.class() == Class::DigestMismatch => read().await,
+            bytes => bytes,
+        };
+        let bytes = bytes.map_err(Error::source)?;
         self.progress.tell(&Event::Read { blob: errand.blob, bytes: errand.blob.size });
         Ok(bytes)
     }

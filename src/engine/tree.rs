@@ -56,7 +56,14 @@ impl Tree {
                 return Err(Error::TooMany { image: source.repository().clone(), digest: digest.clone() });
             }
             let read = stream::iter(next).map(|child| async move {
-                source.get_manifest(&At::Digest(child.digest)).await.map_err(Error::source)
+                let manifest =
+                    source.get_manifest(&At::Digest(child.digest.clone())).await.map_err(Error::source)?;
+                let found = manifest.bytes.len() as u64;
+                if found == child.size {
+                    return Ok(manifest);
+                }
+                let image = source.repository().clone();
+                Err(Error::OtherSize { image, digest: child.digest, said: child.size, found })
             });
             let mut read = read.buffered(PARALLEL);
             let mut level: Vec<Manifest> = Vec::new();

@@ -63,10 +63,13 @@ pub(crate) async fn try_once(
         },
         () = pace.stalled(PATIENCE) => None,
     };
-    let is_spoilt = error.as_ref().is_some_and(|error| error.class() == Class::DigestMismatch);
-    // A source that fails is why the body ended, whatever the target made of that.
+    // A source that fails is why the body ended, whatever the target made of that. Wrong bytes may come from a mirror,
+    // or from the way here: they are read anew, once.
+    let source = pace.source_error();
+    let is_mismatch = |error: &Error| error.class() == Class::DigestMismatch;
+    let is_spoilt = source.as_ref().or(error.as_ref()).is_some_and(is_mismatch);
     let is_final = |error: &Error| error.class().retry() != Retry::Transient;
-    let failed = pace.source_error().or_else(|| error.filter(is_final));
+    let failed = source.filter(|error| !is_mismatch(error)).or_else(|| error.filter(is_final));
     match (session, failed) {
         (session, Some(error)) => {
             if let Some(upload) = session {
@@ -180,6 +183,10 @@ async fn resume_at(target: &Remote, blob: &Blob, mut upload: Upload, class: Clas
                 Resume::Anew
             }
         },
+        Err(error) if error.class().retry() == Retry::Terminal => {
+            upload.cancel().await;
+            Resume::Anew
+        }
         Err(_) => Resume::At(upload, 0),
     }
 }

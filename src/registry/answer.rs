@@ -5,6 +5,8 @@ use std::fmt;
 use http::StatusCode;
 use serde::Deserialize;
 
+use crate::digest::beginning;
+
 /// A status with the error codes of the distribution-spec ("Error Codes") and the text beside them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -86,11 +88,8 @@ fn detail(value: &serde_json::Value) -> Option<String> {
 
 /// Without control characters, which would reach a terminal, and not too long.
 fn clean(text: &str) -> String {
-    let mut kept: String = text.chars().filter(|c| !c.is_control()).take(MOST_TEXT).collect();
-    if text.chars().count() > MOST_TEXT {
-        kept.push('…');
-    }
-    kept
+    let kept: String = text.chars().filter(|c| !c.is_control()).take(MOST_TEXT + 1).collect();
+    beginning(&kept, MOST_TEXT)
 }
 
 impl fmt::Display for Answer {

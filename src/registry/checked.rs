@@ -31,6 +31,11 @@ impl Checked {
         marks.push_back((position, hasher.clone()));
     }
 
+    /// The bytes were wrong, nobody knows where.
+    pub(super) fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The last place at or before `position` that is known, and the hash of all before it.
     pub(super) fn before(&self, position: u64, blob: &Blob) -> (u64, Hasher) {
         let marks = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -17,6 +17,8 @@ use super::{
     transport::{Lane, Response, Transport},
     upload::SMALL,
 };
+use tokio::time::Instant;
+
 use crate::{
     class::{Class, Retry},
     digest::Hasher,
@@ -24,8 +26,11 @@ use crate::{
 
 /// Connections in a row that bring less than [`PROGRESS`], after which it is given up.
 const TEARS: u32 = 5;
-/// What a connection must bring, in bytes, for the tears before it to be forgotten: else a host could keep us for ever.
+/// What a connection must bring, in bytes, for the tears before it to be forgotten, and in the time that [`DRIPS`] allows:
+/// else a host could keep us for ever.
 const PROGRESS: u64 = 1024 * 1024;
+/// How often a host may be waited for as long as it may be silent, until it has brought [`PROGRESS`].
+const DRIPS: u32 = 5;
 
 impl Remote {
     /// A blob to be read, perhaps more than once; all readings of it know what was checked.
@@ -78,6 +83,7 @@ impl Reading {
             opened_at: position,
             body: None,
             tears: 0,
+            waited: (Duration::ZERO, 0),
             is_done: false,
         };
         stream::try_unfold(reader, |mut reader| async move {
@@ -103,6 +109,8 @@ struct Reader {
     opened_at: u64,
     body: Option<Body>,
     tears: u32,
+    /// How long the host was waited for, and what it brought in that time.
+    waited: (Duration, u64),
     is_done: bool,
 }
 
@@ -141,7 +149,10 @@ impl Reader {
         let chunk = self.take(&mut body).await;
         match (&chunk, &body.mirror) {
             // Whatever is wrong with a mirror, the next try is without it.
-            (Err(_), Some(mirror)) => mirror.endpoint().rest(mirror.timing().mirror_rest),
+            (Err(error), Some(mirror)) => mirror.endpoint().rest(match error {
+                Cause::Digest { .. } | Cause::Length { .. } => mirror.timing().mirror_distrust,
+                _ => mirror.timing().mirror_rest,
+            }),
             (Err(_), None) => {}
             (Ok(_), _) => self.body = Some(body).filter(|_| !self.is_done),
         }
@@ -149,10 +160,17 @@ impl Reader {
     }
 
     async fn take(&mut self, body: &mut Body) -> Result<Option<Bytes>, Cause> {
-        let Some(mut chunk) = body.response.chunk().await? else {
-            let reason = "it ended early".to_owned();
-            return Err(Cause::Torn { host: body.response.host(), reason });
-        };
+        let began = Instant::now();
+        let chunk = body.response.chunk().await?;
+        let torn = |reason: &str| Err(Cause::Torn { host: body.response.host(), reason: reason.to_owned() });
+        let Some(mut chunk) = chunk else { return torn("it ended early") };
+        self.waited = (self.waited.0 + began.elapsed(), self.waited.1 + chunk.len() as u64);
+        if self.waited.1 >= PROGRESS {
+            self.waited = (Duration::ZERO, 0);
+        } else if self.waited.0 > self.remote.home().transport.timing().idle * DRIPS {
+            self.waited = (Duration::ZERO, 0);
+            return torn("the bytes came too slowly");
+        }
         if body.skip > 0 {
             let skipped = chunk.split_to(usize::try_from(body.skip).unwrap_or(usize::MAX).min(chunk.len()));
             body.skip -= skipped.len() as u64;
@@ -192,6 +210,7 @@ impl Reader {
         if self.hasher.take().is_none_or(Hasher::matches) {
             Ok(())
         } else {
+            self.checked.forget();
             Err(Cause::Digest { expected: self.blob.digest.clone() })
         }
     }

@@ -16,6 +16,8 @@ use crate::reference::Tag;
 
 /// What a page may have, in bytes: some registries send all that they have in one.
 const LARGEST: u64 = 32 * 1024 * 1024;
+/// Pages that are read at most: a million tags, where a registry gives a hundred at a time.
+const MOST_PAGES: usize = 10_000;
 /// Tags that are asked for at a time; registries that have another limit use theirs.
 const PAGE: usize = 1_000;
 
@@ -70,7 +72,7 @@ impl Remote {
             let (host, next) = (response.host(), next(&response));
             let page = tags.add(response).await?;
             request = match next {
-                Some(next) if page.is_new && !asked.contains(&next.url) => {
+                Some(next) if page.is_new && !asked.contains(&next.url) && asked.len() < MOST_PAGES => {
                     Request::to(Method::GET, next, home.scopes(&["pull"]))
                 }
                 Some(_) => {

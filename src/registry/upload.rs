@@ -146,7 +146,12 @@ impl Upload {
         match response.status() {
             StatusCode::NO_CONTENT | StatusCode::ACCEPTED | StatusCode::OK => {}
             StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::METHOD_NOT_ALLOWED => return Ok(None),
-            _ => return Err(home.refused(response).await),
+            _ => {
+                return match session(home.refused(response).await) {
+                    Cause::SessionLost { .. } => Ok(None),
+                    cause => Err(cause),
+                };
+            }
         }
         let stands = response.header(&RANGE).and_then(last_byte);
         self.follow(&response)?;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::ManifestError;
-use crate::digest::Digest;
+use crate::digest::{Digest, excerpt};
 
 /// Names content by digest, size and media type (image-spec, descriptor.md).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,17 +37,16 @@ pub(super) struct Raw {
 }
 
 impl Raw {
-    /// Whether the content is not in the registry but where its `urls` say, such as Windows base layers.
+    /// Whether the content is not in the registry but where its `urls` say, such as Windows base layers. A layer that may
+    /// not be distributed, and has no such place, is in the registry.
     pub(super) fn is_foreign(&self) -> bool {
-        let media_type = self.media_type.as_deref().unwrap_or_default();
         self.urls.as_ref().is_some_and(|urls| !urls.is_empty())
-            || media_type.contains(".nondistributable.")
-            || media_type.contains(".foreign.")
     }
 
     pub(super) fn check(self) -> Result<Descriptor, ManifestError> {
         let Some(size) = self.size.as_u64().filter(|&size| i64::try_from(size).is_ok()) else {
-            return Err(ManifestError::Size { digest: self.digest, size: self.size.to_string() });
+            let size = excerpt(&self.size.to_string());
+            return Err(ManifestError::Size { digest: excerpt(&self.digest), size });
         };
         Ok(Descriptor { digest: self.digest.parse()?, size, media_type: self.media_type.unwrap_or_default() })
     }

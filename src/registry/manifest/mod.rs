@@ -54,7 +54,7 @@ pub struct Manifest {
 pub enum ManifestError {
     /// It is no JSON object, or a field is not what it has to be.
     #[error("the manifest is damaged: {0}")]
-    Malformed(#[from] serde_json::Error),
+    Malformed(String),
     /// Docker's first format, whose digests are not those of its bytes.
     #[error(
         "the image has a Docker schema 1 manifest, which is obsolete and not supported: push it again with a current tool"

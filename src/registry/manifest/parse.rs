@@ -6,6 +6,7 @@ use super::{
     Blob, DOCKER_LIST, DOCKER_MANIFEST, Descriptor, ManifestError, OCI_ARTIFACT, OCI_INDEX, OCI_MANIFEST,
     descriptor::Raw,
 };
+use crate::digest::excerpt;
 
 /// Manifests that an index may name. A registry takes manifests of 4 MiB, so real ones have far fewer.
 const MOST_CHILDREN: usize = 1_000;
@@ -39,7 +40,8 @@ struct Body {
 }
 
 pub(super) fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Parts, ManifestError> {
-    let body: Body = serde_json::from_slice(bytes)?;
+    let body: Body = serde_json::from_slice(bytes)
+        .map_err(|error| ManifestError::Malformed(excerpt(&error.to_string())))?;
     let said = content_type.map(essence).unwrap_or_default();
     let is_first_schema = body.schema_version.as_ref().and_then(serde_json::Number::as_u64) == Some(1);
     if is_first_schema || body.fs_layers.is_some() {
@@ -62,7 +64,7 @@ pub(super) fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Parts, M
         return Err(ManifestError::Ambiguous);
     }
     if !is_index && !looks_like_image && !looks_like_artifact && declared != OCI_ARTIFACT {
-        return Err(ManifestError::Unknown(declared));
+        return Err(ManifestError::Unknown(excerpt(&declared)));
     }
     let media_type = media_type.unwrap_or_else(|| {
         let header_is_right = match said.as_str() {

@@ -53,6 +53,7 @@ enum Then {
     Close,
     Silence,
     Endless,
+    Drip,
     NoAnswer,
     Mute,
 }
@@ -99,6 +100,12 @@ impl Reply {
     /// Sends the body again and again, without a length.
     pub(crate) fn endless(mut self) -> Self {
         self.then = Then::Endless;
+        self
+    }
+
+    /// Goes on with a byte every few milliseconds.
+    pub(crate) fn dripping(mut self) -> Self {
+        self.then = Then::Drip;
         self
     }
 }
@@ -198,6 +205,11 @@ async fn converse(
             Then::Silence => std::future::pending().await,
             Then::Endless => loop {
                 stream.write_all(&reply.body).await.ok()?;
+            },
+            Then::Drip => loop {
+                stream.write_all(b"x").await.ok()?;
+                stream.flush().await.ok()?;
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             },
             Then::Stay | Then::NoAnswer | Then::Mute => {}
         }

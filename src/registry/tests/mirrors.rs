@@ -1,9 +1,10 @@
 use super::{
-    blob, by,
+    blob, by, class,
     fake::{Fake, Reply, refuse, reply},
     image, quicken, read, tag,
 };
 use crate::{
+    class::Class,
     digest::Digest,
     registry::{Keychain, Registries, Remote, Settings},
 };
@@ -77,6 +78,15 @@ async fn a_blob_that_tears_at_the_mirror_goes_on_at_the_host() {
     let remote = open(&host, &mirror, &Keychain::default());
     assert_eq!(read(&remote, &blob(b"content")).await.unwrap(), b"content");
     assert_eq!(host.asked()[0].header("range"), Some("bytes=3-"));
+}
+
+#[tokio::test]
+async fn a_mirror_that_gives_wrong_bytes_is_not_asked_again() {
+    let (host, mirror) = host_and_mirror(|_, _| reply(200).body("CONTENT")).await;
+    let remote = open(&host, &mirror, &Keychain::default());
+    assert_eq!(class(read(&remote, &blob(b"content")).await), Class::DigestMismatch);
+    assert_eq!(read(&remote, &blob(b"content")).await.unwrap(), b"content");
+    assert_eq!(mirror.asked().len(), 1);
 }
 
 #[tokio::test]

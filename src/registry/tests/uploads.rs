@@ -81,6 +81,7 @@ async fn a_session_that_has_all_bytes_is_only_closed() {
 async fn a_session_that_is_forgotten_or_has_no_byte_for_sure_is_none() {
     for answer in [
         refuse(404, "BLOB_UPLOAD_UNKNOWN"),
+        refuse(400, "BLOB_UPLOAD_INVALID"),
         reply(204).header("range", "0-0"),
         reply(204),
         reply(204).header("range", "nonsense"),
@@ -172,4 +173,38 @@ async fn a_registry_that_takes_all_and_says_nothing_is_a_timeout() {
     let content = vec![1; LARGE];
     let mut upload = open(&fake).start_upload().await.unwrap();
     assert_eq!(class(upload.put(&blob(&content), 0, chunks(&content)).await), Class::Timeout);
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_while_bytes_are_sent_does_not_keep_the_session_from_being_asked() {
+    let fake = Fake::start(|asked, _| match asked.method.as_str() {
+        "POST" => reply(202).header("location", "/up"),
+        "PUT" => super::fake::hang_up(),
+        _ => reply(204).header("range", "0-99999"),
+    })
+    .await;
+    let mut settings = super::settings();
+    settings.timing.outage_rest = std::time::Duration::from_mins(1);
+    let registries = super::Registries::new(settings).unwrap();
+    let remote =
+        registries.open(&format!("{}/app", fake.address).parse().unwrap(), &super::Keychain::default());
+    let content = vec![1; LARGE];
+    let mut upload = remote.start_upload().await.unwrap();
+    assert_eq!(class(upload.put(&blob(&content), 0, chunks(&content)).await), Class::Unavailable);
+    assert_eq!(upload.offset().await.unwrap(), Some(100_000));
+}
+
+#[tokio::test]
+async fn a_patch_is_never_sent_twice_by_itself() {
+    let fake = Fake::start(|asked, _| match asked.method.as_str() {
+        "POST" => reply(202).header("location", "/up"),
+        _ => reply(503),
+    })
+    .await;
+    let content = vec![1; LARGE];
+    let mut upload = open(&fake).start_upload().await.unwrap();
+    let from = LARGE - 10;
+    let sent = upload.put(&blob(&content), from as u64, chunks(&content[from..])).await;
+    assert_eq!(class(sent), Class::Unavailable);
+    assert_eq!(fake.lines(), ["POST /v2/app/blobs/uploads/", "PATCH /up"]);
 }

@@ -3,7 +3,7 @@
 use std::{
     io,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -14,6 +14,7 @@ use http::{
     HeaderMap, HeaderValue, Method,
     header::{CONTENT_LENGTH, HeaderName},
 };
+use tokio::time::Instant;
 use url::Url;
 
 use super::{auth::Scopes, guard::Named, throttle::Lane};
@@ -55,17 +56,23 @@ pub(crate) struct Sent(Arc<State>);
 struct State {
     length: u64,
     handed_over: AtomicU64,
+    ended: OnceLock<Instant>,
     error: Mutex<Option<io::Error>>,
 }
 
 impl Sent {
     fn new(length: u64) -> Self {
-        Self(Arc::new(State { length, handed_over: AtomicU64::new(0), error: Mutex::default() }))
+        Self(Arc::new(State {
+            length,
+            handed_over: AtomicU64::new(0),
+            ended: OnceLock::new(),
+            error: Mutex::default(),
+        }))
     }
 
-    /// Whether the last byte was handed over.
-    pub(crate) fn is_all(&self) -> bool {
-        self.0.handed_over.load(Ordering::Relaxed) >= self.0.length
+    /// When the last byte was handed over, once it was.
+    pub(crate) fn ended(&self) -> Option<Instant> {
+        self.0.ended.get().copied()
     }
 
     /// Why the bytes did not come, if they did not.
@@ -77,7 +84,10 @@ impl Sent {
     fn note(&self, chunk: io::Result<Bytes>) -> io::Result<Bytes> {
         chunk
             .inspect(|bytes| {
-                self.0.handed_over.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                let length = bytes.len() as u64;
+                if self.0.handed_over.fetch_add(length, Ordering::Relaxed) + length >= self.0.length {
+                    self.0.ended.get_or_init(Instant::now);
+                }
             })
             .map_err(|error| {
                 let kind = error.kind();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use tokio::time::{Instant, sleep};
 
 use super::{Request, Response, Timing, Transport, auth};
@@ -39,9 +39,12 @@ pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result
             Ok(response) => return Ok(response),
             Err(error) => error,
         };
-        let Some(bound) = bounds.next().filter(|_| {
-            is_worth(&error) && request.body.is_replayable() && began.elapsed() < transport.timing.tries
-        }) else {
+        // A PATCH adds to an upload: sent again, it would add the same twice.
+        let is_replayable = request.body.is_replayable() && request.method != Method::PATCH;
+        let Some(bound) = bounds
+            .next()
+            .filter(|_| is_replayable && is_worth(&error) && began.elapsed() < transport.timing.tries)
+        else {
             return Err(error);
         };
         tracing::debug!(url = %redact::url(&request.url), %error, "trying again");

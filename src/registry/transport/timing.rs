@@ -25,6 +25,8 @@ pub(crate) struct Timing {
     pub(crate) unnamed_wait: Duration,
     /// How long a mirror that failed is passed over.
     pub(crate) mirror_rest: Duration,
+    /// How long a mirror is passed over that gave wrong bytes.
+    pub(crate) mirror_distrust: Duration,
 }
 
 /// Bytes that a registry has at least put away in a second, once it has them: some hash or move a blob before they answer.
@@ -57,6 +59,7 @@ impl Default for Timing {
             most_wait: Duration::from_secs(8),
             unnamed_wait: Duration::from_secs(2),
             mirror_rest: Duration::from_mins(1),
+            mirror_distrust: Duration::from_hours(6),
         }
     }
 }

@@ -11,7 +11,7 @@ use http::{
     HeaderValue, Method, StatusCode,
     header::{AUTHORIZATION, CONTENT_LENGTH, LOCATION},
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 pub(crate) use self::{
@@ -109,16 +109,24 @@ async fn execute(
 ) -> Result<reqwest::Response, Cause> {
     let host = redact::host(hop.url());
     let mut answer = std::pin::pin!(client.execute(hop));
+    let mut until = Instant::now() + patience;
     loop {
-        match timeout(patience, &mut answer).await {
+        match timeout_at(until, &mut answer).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => {
                 let source = sent.as_ref().and_then(Sent::error);
                 return Err(source.map_or_else(|| unreachable(host, &error), Cause::Body));
             }
-            // As long as bytes are on their way, whoever sends them knows whether they move.
-            Err(_) if sent.as_ref().is_some_and(|sent| !sent.is_all()) => {}
-            Err(_) => return Err(Cause::Silent { host, awaited: "answer", after: patience }),
+            Err(_) => {}
+        }
+        // As long as bytes are on their way, whoever sends them knows whether they move; the wait begins after the last.
+        let now = Instant::now();
+        until = match &sent {
+            Some(sent) => sent.ended().unwrap_or(now) + patience,
+            None => now,
+        };
+        if until <= now {
+            return Err(Cause::Silent { host, awaited: "answer", after: patience });
         }
     }
 }

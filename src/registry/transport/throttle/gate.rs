@@ -15,6 +15,9 @@ const LONGEST: Duration = Duration::from_hours(24);
 /// The longest that it is closed where the registry does not say for how long.
 const LONGEST_UNNAMED: Duration = Duration::from_mins(15);
 
+/// When a gate opens, those who waited go through within this time.
+const SPREAD: Duration = Duration::from_millis(250);
+
 /// Closed until a moment, or open.
 #[derive(Debug, Default)]
 pub(crate) struct Gate(Mutex<State>);
@@ -40,7 +43,8 @@ impl Gate {
             if until.saturating_duration_since(Instant::now()) > longest {
                 return Err(limited(registry, until));
             }
-            sleep_until(until).await;
+            // Those who waited together do not come back together.
+            sleep_until(until + SPREAD.mul_f64(fastrand::f64())).await;
         }
         Ok(())
     }

@@ -69,7 +69,8 @@ impl Budget {
         self.outage.answered();
         let now = jiff::Timestamp::now();
         let is_limit = status == StatusCode::TOO_MANY_REQUESTS;
-        match headers::wait(status, headers, now) {
+        // No time at all, or one that has passed by our clock, is as good as none.
+        match headers::wait(status, headers, now).filter(|wait| !wait.is_zero()) {
             Some(wait) => self.gate.close(wait),
             None if is_limit => {
                 let pace = headers::pace(headers).unwrap_or_default();
@@ -107,7 +108,10 @@ pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result
             Ok(response)
         }
         Err(cause) => {
-            budget.outage.found(began, &cause, &transport.timing);
+            // A body that comes by once had one try, and what another host does says nothing about this one.
+            if request.body.is_replayable() && request.named.is_none() {
+                budget.outage.found(began, &cause, &transport.timing);
+            }
             Err(cause)
         }
     }
