@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build tools fmt fmt-check lint deny doc unit test soak bench demo crds clean requirements
+.PHONY: help build tools fmt fmt-check lint deny doc unit test soak bench fuzz demo crds clean requirements
 
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/imagesync-testbed
 install := tests/testbed/install.sh
@@ -59,6 +59,13 @@ bench: requirements ## beside regsync, crane and skopeo: BENCH=cold (default: al
 	@$(install) debian registries
 	$(call say,benchmarks)
 	cargo bench --locked --bench peers -- $(BENCH) $(if $(RUNS),--runs $(RUNS)) $(if $(WRITE),--write $(abspath $(WRITE)))
+
+fuzz: ## each fuzz target for DURATION=60 seconds; needs `rustup toolchain install nightly`
+	@$(install) fuzz
+	$(call say,fuzz targets)
+	for target in reference challenge manifest listing; do \
+		RUSTUP_TOOLCHAIN=nightly $(cache)/bin/cargo-fuzz run --fuzz-dir fuzz $$target -- -max_total_time=$(or $(DURATION),60); \
+	done
 
 demo: ## two registries on this machine, and images kept in sync between them
 	@demo/run.sh

@@ -1,5 +1,8 @@
 //! Sees to it that a blob is in the repositories that want it, with as few bytes moved as can be.
 
+#[cfg(test)]
+mod tests;
+
 use super::{
     error::Error,
     known::{Claim, Known, Ticket, Trust},

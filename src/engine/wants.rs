@@ -22,7 +22,8 @@ use super::error::Error;
 use crate::registry::Remote;
 
 /// A target that takes nothing for so long is let go, so that it does not hold the others up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration =
+    if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(10) };
 /// Blobs of one place that are worked on apart from the other places at the same time.
 const APART: usize = 8;
 

@@ -9,6 +9,8 @@ mod answer;
 mod blobs;
 mod checked;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod keychain;
 mod link;
 mod manifest;
@@ -21,7 +23,7 @@ mod remote;
 mod settings;
 mod tags;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod transport;
 mod upload;
 

@@ -12,7 +12,7 @@ use super::{
     remote::{Place, Remote},
     transport::{Named, Request, Response},
 };
-use crate::reference::Tag;
+use crate::{digest::excerpt, reference::Tag};
 
 /// What a page may have, in bytes: some registries send all that they have in one.
 const LARGEST: u64 = 32 * 1024 * 1024;
@@ -30,14 +30,14 @@ struct Page {
 
 /// What was read so far.
 #[derive(Default)]
-struct Tags {
+pub(super) struct Tags {
     /// As the registry gives them, for telling whether a page brings anything.
     seen: BTreeSet<String>,
     bytes: u64,
 }
 
 /// A page that was taken.
-struct Added {
+pub(super) struct Added {
     /// Whether it has a tag that the others had not.
     is_new: bool,
     length: usize,
@@ -84,7 +84,7 @@ impl Remote {
                 None => break,
             };
         }
-        Ok(tags.seen.iter().filter_map(|tag| tag.parse().ok()).collect())
+        Ok(tags.valid())
     }
 }
 
@@ -93,15 +93,25 @@ impl Tags {
         let host = response.host();
         let body = response.bytes("list of tags", LARGEST - self.bytes).await?;
         self.bytes += body.len() as u64;
-        let page: Page = serde_json::from_slice(&body).map_err(|error| Cause::Protocol {
+        self.take(&body).map_err(|error| Cause::Protocol {
             host,
-            detail: format!("its list of tags is damaged: {error}"),
-        })?;
+            detail: format!("its list of tags is damaged: {}", excerpt(&error.to_string())),
+        })
+    }
+
+    /// Takes a page's body.
+    pub(super) fn take(&mut self, body: &[u8]) -> Result<Added, serde_json::Error> {
+        let page: Page = serde_json::from_slice(body)?;
         let before = self.seen.len();
         let tags: Vec<String> = page.tags.unwrap_or_default().into_iter().flatten().collect();
         let (length, last) = (tags.len(), tags.last().cloned());
         self.seen.extend(tags);
         Ok(Added { is_new: self.seen.len() > before, length, last })
+    }
+
+    /// What can be a tag, sorted.
+    pub(super) fn valid(&self) -> Vec<Tag> {
+        self.seen.iter().filter_map(|tag| tag.parse().ok()).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the programs that the tests, the demo and the benchmarks run: real registries, and the tools that others use.
 #
-#   install.sh [GROUP...]    debian | registries | cluster | deny       (default: debian registries)
+#   install.sh [GROUP...]    debian | registries | cluster | deny | fuzz       (default: debian registries)
 #
 # What is there in the right version is left alone, so a second run takes no time. Go programs go to a cache outside
 # the clone: ${XDG_CACHE_HOME:-$HOME/.cache}/imagesync-testbed/bin, each beside a stamp with its version.
@@ -15,6 +15,7 @@ bin=$cache/bin
 kubernetes=v1.37.2
 olareg=v0.1.2
 cargo_deny=0.20.2
+cargo_fuzz=0.13.2
 
 say() { echo "testbed: $*"; }
 die() { echo "testbed: $*" >&2; exit 1; }
@@ -92,17 +93,21 @@ cluster() {
   module_program kubectl kubernetes k8s.io/kubernetes/cmd/kubectl $kubernetes -ldflags "$stamps"
 }
 
-deny() {
-  current cargo-deny $cargo_deny && return
-  command -v cargo >/dev/null || die "cargo is needed to build cargo-deny: install Rust with rustup"
-  say "building cargo-deny $cargo_deny (some minutes)"
+# Built without optimisation: what takes seconds to run would take minutes to optimise.
+crate() { # NAME VERSION
+  current "$1" "$2" && return
+  command -v cargo >/dev/null || die "cargo is needed to build $1: install Rust with rustup"
+  say "building $1 $2 (some minutes)"
   local out
   out=$(mktemp -d "$cache/build.XXXXXX")
-  # Built without optimisation: it takes a second to run, and minutes to optimise.
-  (cd / && CARGO_TARGET_DIR=$out/target cargo install --quiet --locked --debug --no-track --root "$out" "cargo-deny@$cargo_deny")
-  put cargo-deny $cargo_deny "$out/bin/cargo-deny"
+  (cd / && CARGO_TARGET_DIR=$out/target cargo install --quiet --locked --debug --no-track --root "$out" "$1@$2")
+  put "$1" "$2" "$out/bin/$1"
   rm -rf "$out"
 }
+
+deny() { crate cargo-deny $cargo_deny; }
+
+fuzz() { crate cargo-fuzz $cargo_fuzz; }
 
 mkdir -p "$bin"
 exec 9>"$cache/lock"
@@ -112,8 +117,8 @@ flock -n 9 || { say "waiting for another installation to end"; flock 9; }
 for group in "${@:-debian registries}"; do
   for one in $group; do
     case $one in
-      debian | registries | cluster | deny) $one ;;
-      *) die "there is no group $one: debian, registries, cluster, deny" ;;
+      debian | registries | cluster | deny | fuzz) $one ;;
+      *) die "there is no group $one: debian, registries, cluster, deny, fuzz" ;;
     esac
   done
 done

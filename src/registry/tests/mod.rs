@@ -40,8 +40,13 @@ fn quicken(settings: &mut Settings) {
     timing.outage_rest = Duration::ZERO;
 }
 
-fn open(fake: &Fake) -> Remote {
-    open_with(fake, &Keychain::default())
+pub(crate) fn open(fake: &Fake) -> Remote {
+    open_path(fake, "app")
+}
+
+pub(crate) fn open_path(fake: &Fake, path: &str) -> Remote {
+    let registries = Registries::new(settings()).unwrap();
+    registries.open(&format!("{}/{path}", fake.address).parse().unwrap(), &Keychain::default())
 }
 
 fn open_with(fake: &Fake, keychain: &Keychain) -> Remote {
@@ -57,7 +62,7 @@ fn by(digest: &Digest) -> super::At {
     super::At::Digest(digest.clone())
 }
 
-fn blob(bytes: &[u8]) -> Blob {
+pub(crate) fn blob(bytes: &[u8]) -> Blob {
     Blob { digest: Digest::sha256(bytes), size: bytes.len() as u64 }
 }
 

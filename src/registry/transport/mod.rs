@@ -23,6 +23,8 @@ use std::sync::Arc;
 use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
+#[cfg(fuzzing)]
+pub(crate) use self::auth::read_challenges;
 pub use self::trace::Counters;
 pub(crate) use self::{
     auth::{Scopes, Wallet},

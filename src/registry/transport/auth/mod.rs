@@ -135,3 +135,9 @@ async fn unauthorized(transport: &Transport, response: Response) -> Cause {
         answer: response.answer().await,
     }
 }
+
+/// Reads challenges as an answer's are read, for the fuzz targets.
+#[cfg(fuzzing)]
+pub(crate) fn read_challenges(headers: &http::HeaderMap) {
+    let _ = Challenge::of(headers, |url| guard::Named { url, by: guard::Reach::Public });
+}
