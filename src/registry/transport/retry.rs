@@ -32,12 +32,17 @@ fn jitter(bound: Duration) -> Duration {
 /// errors here.
 pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result<Response, Cause> {
     let mut bounds = bounds(&transport.timing, transport.tries);
+    let mut is_repeat = false;
     loop {
         transport.pass().await?;
         let error = match attempt(transport, request).await {
-            Ok(response) => return Ok(response),
+            Ok(mut response) => {
+                response.is_repeat = is_repeat;
+                return Ok(response);
+            }
             Err(error) => error,
         };
+        is_repeat |= !error.is_refusal();
         let Some(bound) = bounds.next().filter(|_| is_worth(&error) && request.body.is_replayable()) else {
             return Err(error);
         };
