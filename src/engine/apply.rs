@@ -62,9 +62,7 @@ impl Engine {
         stop: &CancellationToken,
     ) -> Applied {
         let run = Run { engine: self, access, journal, plan: &plan };
-        journal.note(|records| {
-            plan.actions.iter().for_each(|action| record::seen(records, action, Timestamp::now()));
-        });
+        journal.note(|records| record::planned(records, &plan, Timestamp::now()));
         let mut results: HashMap<usize, Result<(), Error>> = HashMap::new();
         let jobs = jobs(&plan);
         let mut running =
@@ -85,7 +83,13 @@ impl Engine {
             .iter()
             .enumerate()
             .map(|(number, action)| Outcome::of(action, results.remove(&number)));
-        Applied { outcomes: outcomes.collect(), plan }
+        let outcomes: Vec<Outcome> = outcomes.collect();
+        for (action, outcome) in plan.actions.iter().zip(&outcomes) {
+            if let Outcome::Failed(error @ Error::Interrupted) = outcome {
+                journal.note(|records| record::failed(records, action, error, Timestamp::now()));
+            }
+        }
+        Applied { plan, outcomes }
     }
 }
 
@@ -210,7 +214,7 @@ impl Run<'_> {
         }
         for (action, tag) in place.actions.iter().filter_map(|&number| self.action(number)).zip(&tags) {
             if tag.is_ok() {
-                self.journal.note(|records| record::written(records, action, Timestamp::now()));
+                self.journal.note(|records| record::complete(records, action, Timestamp::now()));
             }
         }
         Ok(tags)
@@ -224,18 +228,26 @@ impl Run<'_> {
         };
         if action.overwrite == Overwrite::Never
             && let Some(found) = target.head_manifest(&at).await.map_err(Error::target)?
-            && found.digest != tree.root.digest
         {
+            if found.digest == tree.root.digest {
+                self.journal.note(|records| record::found(records, action, Timestamp::now()));
+                return Ok(());
+            }
             return Err(Error::Overwritten {
                 reference: action.destination.to_string(),
                 found: found.digest,
             });
         }
-        self.journal
-            .commit(|records| record::intended(records, action, Timestamp::now()))
-            .await
-            .map_err(Error::records)?;
-        target.put_manifest(&at, &tree.root).await.map_err(Error::target)
+        let mut before = None;
+        let recorded = self.journal.commit(|records| {
+            before = record::intended(records, action, Timestamp::now());
+        });
+        let result = match recorded.await {
+            Ok(()) => target.put_manifest(&at, &tree.root).await.map_err(Error::target),
+            Err(error) => Err(Error::records(error)),
+        };
+        self.journal.note(|records| record::sent(records, action, before, &result, Timestamp::now()));
+        result
     }
 
     fn target(&self, place: &Place) -> Remote {
