@@ -88,7 +88,7 @@ impl Desk {
 
     /// The records that are in the state directory, of all images.
     pub fn records(&self) -> Vec<Value> {
-        let folder = self.state().join("imagesync/team/test");
+        let folder = self.state().join("imagesync/records/team/test");
         let mut records = Vec::new();
         for entry in std::fs::read_dir(folder).into_iter().flatten() {
             let path = entry.unwrap().path();

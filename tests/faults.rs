@@ -331,7 +331,7 @@ async fn a_state_file_that_is_corrupt_stops_the_run_before_anything_is_written()
     let pair = Pair::start().await;
     let to = Proxy::start(&pair.target.host()).await;
     let desk = Pair::desk(&pair.source.host(), &to.host());
-    let file = desk.state().join("imagesync/team/test/0.json");
+    let file = desk.state().join("imagesync/records/team/test/0.json");
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     std::fs::write(&file, "{\"records\": [").unwrap();
     let ran = desk.sync().await.expect(1);

@@ -278,3 +278,103 @@ async fn a_suspended_object_does_nothing_and_keeps_its_tags_from_a_younger_one()
     assert!(ran.stdout.contains("conflict"), "{}", ran.stdout);
     assert_eq!(target.digest("mirror", "v1").await, first);
 }
+
+#[tokio::test]
+async fn a_tag_that_was_refused_is_not_ours_when_somebody_else_writes_it() {
+    use crate::testbed::proxy::Verdict;
+    let (source, target) = tokio::join!(Registry::v3().start(), Registry::v3().start());
+    let image = Image::single(1, &[1_000]);
+    source.push("team/app", "v1", &image).await;
+    let wire = Proxy::with(&target.host(), |request| {
+        if request.method == Method::PUT && request.uri.path().ends_with("/manifests/v1") {
+            let denied = r#"{"errors":[{"code":"DENIED","message":"read only"}]}"#;
+            return Verdict::Answer(http::StatusCode::FORBIDDEN, Vec::new(), denied.into());
+        }
+        Verdict::Pass
+    })
+    .await;
+    let desk = Desk::new(&one_image(&format!("{}/team/app:v1", source.host()), &wire.host()));
+    let ran = desk.sync().await.expect(1);
+    assert!(ran.stdout.contains("Forbidden"), "{}", ran.stdout);
+    assert!(desk.records().is_empty(), "{:?}", desk.records());
+    target.push("mirror/team/app", "v1", &image).await;
+    desk.synced().await;
+    assert_eq!(desk.records()[0]["targets"][0]["origin"], "Found");
+}
+
+#[tokio::test]
+async fn an_image_that_moves_to_another_object_takes_its_tags_along() {
+    let (source, target) = tokio::join!(Registry::v3().start(), Registry::v3().start());
+    source.push("team/app", "v1", &Image::single(1, &[1_000])).await;
+    source.push("team/other", "v1", &Image::single(2, &[1_000])).await;
+    let object = |name: &str, image: &str| {
+        format!(
+            "apiVersion: imagesync.dev/v1alpha1\nkind: ImageSync\nmetadata: {{name: {name}, namespace: team}}\nspec:\n  \
+             images: [{{name: app, source: \"{}/team/{image}:v1\"}}]\n  \
+             targets: [{{name: copy, repository: \"{}/mirror/{{path}}\"}}]\n",
+            source.host(),
+            target.host()
+        )
+    };
+    let desk = Desk::new("");
+    desk.write("sync.yaml", &object("a", "app"));
+    desk.synced().await;
+    desk.write("sync.yaml", &(object("a", "other") + "---\n" + &object("b", "app")));
+    desk.synced().await;
+    source.push("team/app", "v1", &Image::single(3, &[1_000])).await;
+    desk.synced().await;
+    assert_eq!(target.digest("mirror/team/app", "v1").await, source.digest("team/app", "v1").await);
+}
+
+#[tokio::test]
+async fn a_tag_that_may_not_be_overwritten_and_came_about_after_the_plan_is_found() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use crate::testbed::proxy::Verdict;
+    let (source, target) = tokio::join!(Registry::v3().start(), Registry::v3().start());
+    let image = Image::single(1, &[1_000]);
+    source.push("team/app", "v1", &image).await;
+    target.push("mirror/team/app", "v1", &image).await;
+    let looked = AtomicBool::new(false);
+    let wire = Proxy::with(&target.host(), move |request| {
+        let is_look = request.method == Method::HEAD && request.uri.path().ends_with("/manifests/v1");
+        if is_look && !looked.swap(true, Ordering::SeqCst) {
+            return Verdict::Answer(http::StatusCode::NOT_FOUND, Vec::new(), "".into());
+        }
+        Verdict::Pass
+    })
+    .await;
+    let spec = one_image(&format!("{}/team/app:v1", source.host()), &wire.host());
+    let desk = Desk::new(&format!("{spec}\n  overwrite: Never"));
+    desk.synced().await;
+    let entry = &desk.records()[0]["targets"][0];
+    assert_eq!((&entry["origin"], &entry["state"]), (&"Found".into(), &"InSync".into()), "{entry}");
+}
+
+#[tokio::test]
+async fn a_write_that_is_interrupted_is_recorded_as_intended_and_as_the_status_tells_it() {
+    use std::sync::Arc;
+
+    use crate::testbed::proxy::Verdict;
+    let (source, target) = tokio::join!(Registry::v3().start(), Registry::v3().start());
+    source.push("team/app", "v1", &Image::single(1, &[1_000])).await;
+    let reached = Arc::new(tokio::sync::Notify::new());
+    let (held, notify) = (Arc::new(tokio::sync::Semaphore::new(0)), Arc::clone(&reached));
+    let wire = Proxy::with(&target.host(), move |request| {
+        if request.method == Method::PUT && request.uri.path().ends_with("/manifests/v1") {
+            notify.notify_one();
+            return Verdict::Hold(Arc::clone(&held));
+        }
+        Verdict::Pass
+    })
+    .await;
+    let desk = Desk::new(&one_image(&format!("{}/team/app:v1", source.host()), &wire.host()));
+    let run = desk.start();
+    reached.notified().await;
+    let pid = run.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert_eq!(run.wait_with_output().await.unwrap().status.code(), Some(130));
+    let entry = &desk.records()[0]["targets"][0];
+    assert_eq!((&entry["origin"], &entry["state"]), (&"Intended".into(), &"Failed".into()), "{entry}");
+    assert_eq!(entry["class"], "Unavailable");
+}

@@ -1,11 +1,11 @@
 //! Planning alone: the pure part of a run, with what the registries would answer in memory.
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
 use imagesync::{
     api::ImageSync,
     digest::Digest,
-    plan::{Claimant, Listed, Observed, Ownership, Plan, Seen, Wanted, decide, select},
+    plan::{Listed, Observed, Ownership, Plan, Seen, Wanted, decide, select},
     records::Records,
     reference::{Repository, Tag},
 };
@@ -37,7 +37,7 @@ fn plan(object: &ImageSync, tags: &[Tag]) -> Plan {
     let selection = select(&wanted, &wanted.listings().into_iter().map(listed).collect());
     let records = Records::default();
     let mut ownership = Ownership::default();
-    ownership.claim_selected(&Arc::new(Claimant::of(object)), &selection);
+    ownership.claim_selected(&wanted, &selection, &records);
     let mut observed = Observed::default();
     loop {
         let questions = selection.questions(&records, &observed);

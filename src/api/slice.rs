@@ -45,11 +45,12 @@ pub struct Record {
     /// The tag at the source; absent where the source is pinned by digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
-    /// The digest that the source had when it was last looked at; absent as long as that never succeeded.
+    /// The digest that the source had when it was last looked at with success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub source_digest: Option<Digest>,
-    /// What was written and found, one entry for each tag on each target.
+    /// What was written and found, one entry for each name on each target. A name that nothing was written to or found
+    /// under has none: what is wrong with it stands in the ImageSync's status.
     #[serde(default)]
     pub targets: Vec<TargetRecord>,
 }
@@ -62,12 +63,17 @@ pub struct TargetRecord {
     pub name: String,
     /// The full reference on the target. Example: registry.corp.example/mirror/alpine:3.20.
     pub reference: String,
-    /// The digest that was written there, or is about to be.
+    /// The digest that was last written or found there, or, where the origin is Intended, is being written.
     #[schemars(with = "String")]
     pub digest: Digest,
-    /// Whether this ImageSync wrote it, or found it there.
+    /// Whether this ImageSync wrote that digest there, found it there, or was about to write it.
     pub origin: Origin,
-    /// How far it is.
+    /// The digest that this ImageSync had written there before, as long as it is not known whether the other one has
+    /// replaced it; only where the origin is Intended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub previous_digest: Option<Digest>,
+    /// How far it was at the end of the last run that could tell.
     pub state: State,
     /// What kind of trouble there is; absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,9 +82,24 @@ pub struct TargetRecord {
     /// What was being done when it went wrong, and what can be done about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// Since when nothing in the spec wants this name; absent where something does. It is remembered because this
+    /// ImageSync wrote it, and it no longer keeps other ImageSyncs from writing it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
+    pub unwanted_since: Option<Timestamp>,
     /// When anything in this entry last changed.
     #[schemars(with = "Time")]
     pub last_change: Timestamp,
+}
+
+impl TargetRecord {
+    /// Whether this ImageSync wrote `digest` under this name, as far as anybody can tell: where a write was begun and its
+    /// end is not known, both what it was to write and what it was to replace count.
+    #[must_use]
+    pub fn wrote(&self, digest: &Digest) -> bool {
+        let is_ours = matches!(self.origin, Origin::Written | Origin::Intended);
+        (is_ours && self.digest == *digest) || self.previous_digest.as_ref() == Some(digest)
+    }
 }
 
 /// Who put a tag on a target.
@@ -88,12 +109,15 @@ pub enum Origin {
     Written,
     /// It was there already.
     Found,
+    /// This ImageSync was about to write it, and it is not known whether it did: the process ended in between, or the
+    /// registry did not answer. The next look at the target tells.
+    Intended,
 }
 
 /// How far an artifact is on one target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum State {
-    /// It is about to be written. This is recorded before the tag is, so that a crash in between does not make it
+    /// It is being written. This is recorded before the tag is, so that a crash in between does not make it
     /// look found.
     Pending,
     /// It is there, complete.

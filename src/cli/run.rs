@@ -133,11 +133,10 @@ pub(super) async fn plan(
     let records: Vec<Records> = members.iter().map(|member| member.journal.records()).collect();
     let mut ownership = Ownership::default();
     for ((member, selection), records) in members.iter().zip(&selections).zip(&records) {
-        ownership.claim_recorded(member.wanted.claimant(), records);
-        ownership.claim_selected(member.wanted.claimant(), selection);
+        ownership.claim_selected(&member.wanted, selection, records);
     }
     for other in others {
-        ownership.claim_recorded(other.wanted.claimant(), &other.journal.records());
+        ownership.claim_recorded(&other.wanted, &other.journal.records());
     }
     let plans = members.iter().zip(&selections).zip(&records).map(|((member, selection), records)| {
         let ownership = &ownership;

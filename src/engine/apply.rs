@@ -70,9 +70,7 @@ impl Engine {
         stop: &CancellationToken,
     ) -> Applied {
         let run = Run { engine: self, access, journal, plan: &plan, results: Mutex::default() };
-        journal.note(|records| {
-            plan.actions.iter().for_each(|action| record::seen(records, action, Timestamp::now()));
-        });
+        journal.note(|records| record::planned(records, &plan, Timestamp::now()));
         let jobs = stream::iter(jobs(&plan)).map(|job| run.job(job)).buffer_unordered(JOBS_AT_ONCE);
         tokio::select! {
             biased;
@@ -85,7 +83,13 @@ impl Engine {
             .iter()
             .enumerate()
             .map(|(number, action)| Outcome::of(action, results.remove(&number)));
-        Applied { outcomes: outcomes.collect(), plan }
+        let outcomes: Vec<Outcome> = outcomes.collect();
+        for (action, outcome) in plan.actions.iter().zip(&outcomes) {
+            if let Outcome::Failed(error @ Error::Interrupted) = outcome {
+                journal.note(|records| record::failed(records, action, error, Timestamp::now()));
+            }
+        }
+        Applied { plan, outcomes }
     }
 }
 
@@ -195,7 +199,7 @@ impl Run<'_> {
         }
         for (action, tag) in place.actions.iter().filter_map(|&number| self.action(number)).zip(&tags) {
             if tag.is_ok() {
-                self.journal.note(|records| record::written(records, action, Timestamp::now()));
+                self.journal.note(|records| record::complete(records, action, Timestamp::now()));
             }
         }
         Ok(tags)
@@ -207,33 +211,31 @@ impl Run<'_> {
             Some(tag) => At::Tag(tag.clone()),
             None => At::Digest(tree.root.digest.clone()),
         };
-        if action.overwrite == Overwrite::Never {
-            self.not_overwriting(tree, action, &at, target).await?;
+        if action.overwrite == Overwrite::Never && self.is_there(tree, action, &at, target).await? {
+            self.journal.note(|records| record::found(records, action, Timestamp::now()));
+            return Ok(());
         }
-        self.journal
-            .commit(|records| record::intended(records, action, Timestamp::now()))
-            .await
-            .map_err(Error::records)?;
-        target.put_manifest(&at, &tree.root).await.map_err(Error::target)
+        let mut before = None;
+        let recorded = self.journal.commit(|records| {
+            before = record::intended(records, action, Timestamp::now());
+        });
+        let result = match recorded.await {
+            Ok(()) => target.put_manifest(&at, &tree.root).await.map_err(Error::target),
+            Err(error) => Err(Error::records(error)),
+        };
+        self.journal.note(|records| record::sent(records, action, before, &result, Timestamp::now()));
+        result
     }
 
-    /// With `overwrite: Never`, looks once more at what the tag shows: others may have written it since the plan.
-    async fn not_overwriting(
-        &self,
-        tree: &Tree,
-        action: &Action,
-        at: &At,
-        target: &Remote,
-    ) -> Result<(), Error> {
+    /// With `overwrite: Never`, looks once more at what the tag shows: others may have written it since the plan, even
+    /// this very image.
+    async fn is_there(&self, tree: &Tree, action: &Action, at: &At, target: &Remote) -> Result<bool, Error> {
         let reference = || action.destination.to_string();
         match target.head_manifest(at).await.map_err(Error::target)? {
-            Some(found) if found.digest != tree.root.digest => {
-                Err(Error::Overwritten { reference: reference(), found: found.digest })
-            }
-            None if !target.prove_absent(at).await.map_err(Error::target)? => {
-                Err(Error::Unseen { reference: reference() })
-            }
-            _ => Ok(()),
+            Some(found) if found.digest == tree.root.digest => Ok(true),
+            Some(found) => Err(Error::Overwritten { reference: reference(), found: found.digest }),
+            None if target.prove_absent(at).await.map_err(Error::target)? => Ok(false),
+            None => Err(Error::Unseen { reference: reference() }),
         }
     }
 

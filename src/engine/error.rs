@@ -158,6 +158,15 @@ impl Error {
         }
     }
 
+    /// It is certain that the target's tag is as it was before it was to be written.
+    pub(crate) fn is_nothing_written(&self) -> bool {
+        match self {
+            Self::Target(error) => error.is_refusal(),
+            Self::Records(_) => true,
+            _ => false,
+        }
+    }
+
     /// The whole chain of causes in one line, as people read it.
     #[must_use]
     pub fn message(&self) -> String {

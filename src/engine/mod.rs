@@ -39,6 +39,8 @@ pub use apply::Applied;
 pub use error::Error;
 pub use outcome::Outcome;
 pub use progress::{Event, Progress};
+#[cfg(test)]
+pub(crate) use record::MOST_MESSAGE;
 pub use status::{Context, status};
 pub use trouble::Trouble;
 

@@ -21,7 +21,7 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    fn of(action: &Action, outcome: &Outcome) -> Option<Self> {
+    pub(super) fn of(action: &Action, outcome: &Outcome) -> Option<Self> {
         let planned = |class, until| Some(Self { class, message: action.reason.clone(), until });
         match (outcome, &action.kind) {
             (Outcome::InSync | Outcome::Written, _) => None,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::LeftOut;
+use super::{LeftOut, Stale};
 use crate::{
     api::{Origin, Overwrite},
     class::Class,
@@ -26,6 +26,10 @@ pub struct Plan {
     pub actions: Vec<Action>,
     /// What was left out, and what a person should know, image by image in the spec's order.
     pub images: Vec<ImageSummary>,
+    /// Names that the records have and that nothing needs there any more, or that another artifact has now. Only the
+    /// records change.
+    #[serde(skip)]
+    pub stale: Vec<Stale>,
 }
 
 /// What a plan says of an image besides its actions.

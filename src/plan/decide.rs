@@ -10,6 +10,7 @@ use super::{
     resolve::{Memory, Resolved, resolve},
     rules::{self, Decision, Input},
     select::Unlisted,
+    stale,
     target::Target,
 };
 use crate::{
@@ -41,6 +42,7 @@ pub fn decide(
         for (index, destination) in this.destinations.iter().enumerate() {
             let reference = destination.name.reference();
             let owner = reference.and_then(|reference| ownership.owner(reference));
+            let former = reference.and_then(|reference| ownership.former(reference));
             let decision = rules::decide(&Input {
                 this,
                 destination,
@@ -48,6 +50,7 @@ pub fn decide(
                 remembered: reference.and_then(|reference| memory.name(reference)),
                 collision: collisions.remove(&(artifact, index)),
                 owner: owner.filter(|owner| **owner != *wanted.claimant),
+                former: former.filter(|former| **former != *wanted.claimant),
                 me: &wanted.claimant,
                 now,
             });
@@ -60,6 +63,7 @@ pub fn decide(
         name: wanted.claimant.name().to_owned(),
         actions,
         images: selection.images.clone(),
+        stale: stale::find(wanted, selection, &resolved, records, now),
     }
 }
 

@@ -6,6 +6,7 @@
 //! select(wanted, listings)     the artifacts, chosen from listings       select, filter, pattern, range, version
 //! selection.questions(...)     the HEADs to make, round by round         questions
 //! decide(...)                  one action for each name, with a reason   decide, rules, collision, loops, ownership
+//! plan.stale                   what becomes of records nothing needs     stale, left
 //! plan.render(detail)          the plan, for people                      render
 //! ```
 //!
@@ -17,6 +18,7 @@ mod decide;
 mod destination;
 mod filter;
 mod invalid;
+mod left;
 mod loops;
 mod observed;
 mod ownership;
@@ -29,6 +31,7 @@ mod rules;
 mod schedule;
 mod select;
 mod spec_collision;
+mod stale;
 mod target;
 mod version;
 mod wanted;
@@ -43,6 +46,7 @@ pub use self::{
     render::{Detail, Summary},
     schedule::{Ended, Schedule},
     select::{Selection, select},
+    stale::{Fate, Stale},
     wanted::Wanted,
 };
 pub use crate::api::Overwrite;

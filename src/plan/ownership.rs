@@ -1,11 +1,19 @@
 //! Ownership: which ImageSync may write a tag that several want.
 
-use std::{cmp::Ordering, collections::HashMap, sync::Arc};
+use std::{
+    cmp::Ordering,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
-use super::{Selection, destination::destinations};
-use crate::{api::ImageSync, records::Records, reference::Reference};
+use super::{Selection, Wanted, destination::destinations};
+use crate::{
+    api::{ImageSync, Origin},
+    records::Records,
+    reference::{Reference, Tag},
+};
 
 /// An ImageSync, as far as it matters for who owns what. The lesser of two is the older.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +28,8 @@ pub struct Claimant {
 #[derive(Clone, Debug, Default)]
 pub struct Ownership {
     owners: HashMap<String, Arc<Claimant>>,
+    /// Who wrote a tag and does not want it any more.
+    former: HashMap<String, Arc<Claimant>>,
 }
 
 impl Claimant {
@@ -76,22 +86,50 @@ impl PartialOrd for Claimant {
 }
 
 impl Ownership {
-    /// Claims whatever `records` say that the object wrote or found. Claims count once a registry took the object's
-    /// credential, which is so for all that has a record.
-    pub fn claim_recorded(&mut self, claimant: &Arc<Claimant>, records: &Records) {
-        for target in records.iter().flat_map(|record| &record.targets) {
-            self.claim(claimant, target.reference.clone());
+    /// Claims for an object that takes no part in this run, being suspended or not due: what its records say that it wrote
+    /// or found, if its spec still wants that. Claims count once a registry took the object's credential, which is so for
+    /// all that has a record.
+    pub fn claim_recorded(&mut self, wanted: &Wanted, records: &Records) {
+        let mut claimed = HashSet::new();
+        for record in records.iter() {
+            let entries = record.targets.iter().filter(|entry| entry.unwanted_since.is_none());
+            let entries = entries.filter(|entry| wanted.wants(record, &entry.name));
+            claimed.extend(entries.map(|entry| entry.reference.clone()));
         }
+        self.claim_all(wanted.claimant(), claimed, records);
     }
 
-    /// Claims whatever the object is about to write, so that of two objects of one run only the older writes.
-    pub fn claim_selected(&mut self, claimant: &Arc<Claimant>, selection: &Selection) {
+    /// Claims for an object that takes part: whatever it is about to write, so that of two objects of one run only the
+    /// older writes; and of what it has a record of, that of which it cannot tell now whether it still wants it.
+    pub fn claim_selected(&mut self, wanted: &Wanted, selection: &Selection, records: &Records) {
+        let mut claimed = HashSet::new();
         for artifact in &selection.artifacts {
-            for destination in destinations(&selection.targets, artifact, artifact.pinned()) {
-                if let Some(reference) = destination.name.reference() {
-                    self.claim(claimant, reference.to_string());
-                }
+            // A name with the digest in it is known for sure only once the source was looked at.
+            let last = || {
+                let tag = artifact.tag.as_ref().map(Tag::as_str);
+                records.get(&artifact.image.name, tag)?.source_digest.as_ref()
+            };
+            let names = destinations(&selection.targets, artifact, artifact.pinned().or_else(last));
+            claimed.extend(names.iter().filter_map(|name| Some(name.name.reference()?.to_string())));
+        }
+        let left = selection.left(wanted);
+        for record in records.iter() {
+            let entries = record.targets.iter().filter(|entry| entry.unwanted_since.is_none());
+            let entries = entries.filter(|entry| left.has(record, entry));
+            claimed.extend(entries.map(|entry| entry.reference.clone()));
+        }
+        self.claim_all(wanted.claimant(), claimed, records);
+    }
+
+    fn claim_all(&mut self, claimant: &Arc<Claimant>, claimed: HashSet<String>, records: &Records) {
+        let written = records.iter().flat_map(|record| &record.targets);
+        for entry in written.filter(|entry| entry.origin != Origin::Found) {
+            if !claimed.contains(&entry.reference) {
+                oldest(&mut self.former, claimant, entry.reference.clone());
             }
+        }
+        for reference in claimed {
+            oldest(&mut self.owners, claimant, reference);
         }
     }
 
@@ -101,10 +139,15 @@ impl Ownership {
         self.owners.get(&reference.to_string()).map(AsRef::as_ref)
     }
 
-    fn claim(&mut self, claimant: &Arc<Claimant>, reference: String) {
-        let owner = self.owners.entry(reference).or_insert_with(|| Arc::clone(claimant));
-        if **claimant < **owner {
-            *owner = Arc::clone(claimant);
-        }
+    /// Who wrote the name and does not want it any more.
+    pub(super) fn former(&self, reference: &Reference) -> Option<&Claimant> {
+        self.former.get(&reference.to_string()).map(AsRef::as_ref)
+    }
+}
+
+fn oldest(of: &mut HashMap<String, Arc<Claimant>>, claimant: &Arc<Claimant>, reference: String) {
+    let oldest = of.entry(reference).or_insert_with(|| Arc::clone(claimant));
+    if **claimant < **oldest {
+        *oldest = Arc::clone(claimant);
     }
 }

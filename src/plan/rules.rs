@@ -9,7 +9,7 @@ use super::{
     resolve::{Remembered, Resolved},
 };
 use crate::{
-    api::{Origin, State},
+    api::Origin,
     class::{Class, Retry},
     digest::Digest,
     reference::Tag,
@@ -27,6 +27,8 @@ pub(super) struct Input<'a> {
     pub(super) collision: Option<String>,
     /// Who owns the destination, if it is somebody else.
     pub(super) owner: Option<&'a Claimant>,
+    /// Who wrote the destination and does not want it any more, if it is somebody else.
+    pub(super) former: Option<&'a Claimant>,
     pub(super) me: &'a Claimant,
     pub(super) now: Timestamp,
 }
@@ -61,10 +63,14 @@ const A_WHILE: SignedDuration = SignedDuration::from_mins(1);
 
 pub(super) fn decide(input: &Input<'_>) -> Decision {
     let decided = RULES.iter().find_map(|rule| rule(input));
-    decided.unwrap_or_else(|| {
+    let mut decision = decided.unwrap_or_else(|| {
         let name = input.destination.name.to_reference();
         failed(Class::Internal, format!("not looked at: {} or {name}", input.this.source.familiar()))
-    })
+    });
+    if let Some(passed_on) = input.passed_on().filter(|_| decision.takes()) {
+        decision.reason.push_str(&passed_on);
+    }
+    decision
 }
 
 /// What trouble with a registry means: a limit puts things off, everything else fails.
@@ -145,10 +151,10 @@ fn target_is_in_trouble(input: &Input<'_>) -> Option<Decision> {
 fn is_absent(input: &Input<'_>) -> Option<Decision> {
     let Seen::Absent = input.seen? else { return None };
     input.readable()?;
-    let reason = match input.remembered.map(|remembered| remembered.target.state) {
-        Some(State::InSync) => "was there, and is gone from the target",
-        Some(State::Pending | State::Failed | State::Deferred) => "is not there yet; it was tried before",
-        Some(State::Conflict) | None => "is not there yet",
+    let reason = match input.remembered.map(|remembered| remembered.target.origin) {
+        Some(Origin::Written | Origin::Found) => "was there, and is gone from the target",
+        Some(Origin::Intended) => "is not there yet; it was tried before",
+        None => "is not there yet",
     };
     Some(Decision { kind: Kind::Copy { replaces: None }, reason: reason.to_owned() })
 }
@@ -188,9 +194,13 @@ impl Input<'_> {
 
     /// Whether the destination shows `digest` because this ImageSync wrote it there.
     fn wrote(&self, digest: &Digest) -> bool {
-        let written =
-            |name: Remembered<'_>| name.target.origin == Origin::Written && name.target.digest == *digest;
-        self.remembered.is_some_and(written)
+        self.remembered.is_some_and(|name| name.target.wrote(digest))
+    }
+
+    /// From whom the destination passes on to this ImageSync, in the run in which it does.
+    fn passed_on(&self) -> Option<String> {
+        let former = self.former.filter(|_| self.remembered.is_none())?;
+        Some(format!("; {} wrote it once and no longer wants it", former.towards(self.me)))
     }
 
     /// How it comes that the destination shows `found`, which is not what it is to show.
@@ -207,11 +217,18 @@ impl Input<'_> {
                 format!("moves from {}{from} to {}{to}", of.image, artifact.image.name)
             }
             Some(_) if self.wrote(found) => format!("moved at the source from {old} to {new}"),
-            Some(Remembered { target, .. }) if target.state == State::InSync => {
+            Some(Remembered { target, .. }) if target.origin != Origin::Intended => {
                 format!("was changed on the target by somebody else from {} to {old}", target.digest.short())
             }
             _ => format!("{old} is there, and {new} at the source"),
         }
+    }
+}
+
+impl Decision {
+    /// Whether the destination becomes this ImageSync's, or is.
+    const fn takes(&self) -> bool {
+        matches!(self.kind, Kind::InSync { .. } | Kind::Copy { .. })
     }
 }
 

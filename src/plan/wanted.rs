@@ -15,7 +15,7 @@ use super::{
     target::Target,
 };
 use crate::{
-    api::{self, ImageSync, Select},
+    api::{self, ImageSync, Record, Select},
     digest::Digest,
     reference::{Named, Repository, Tag},
 };
@@ -109,6 +109,23 @@ impl Wanted {
     #[must_use]
     pub const fn schedule(&self) -> &Schedule {
         &self.schedule
+    }
+
+    /// Whether the spec has this target.
+    pub(super) fn has_target(&self, name: &str) -> bool {
+        self.targets.iter().any(|target| target.name == name)
+    }
+
+    /// Whether the spec wants the artifact of a record on a target, as far as that can be told without a look at the
+    /// source.
+    pub(super) fn wants(&self, record: &Record, target: &str) -> bool {
+        let Some(image) = self.images.iter().find(|image| image.name == record.image) else { return false };
+        let reads = match &record.tag {
+            Some(tag) => tag.parse().is_ok_and(|tag| image.reads(&tag)),
+            None => matches!(image.tags, Tags::One { tag: None, .. }),
+        };
+        let here = |place: &&Arc<Target>| place.name == target && place.repository(image).is_some();
+        reads && self.targets.iter().any(|place| here(&place))
     }
 
     /// How many images the spec has.

@@ -1,14 +1,16 @@
 //! Keeps the records of one ImageSync in memory and on disk in step while many tasks change them.
 
 use std::{
+    collections::BTreeMap,
     io,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::{
+    error::Error,
     slices::{MAX_SLICE_BYTES, Records},
-    store::{Error, Store},
+    store::Store,
 };
 use crate::api;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -126,21 +128,21 @@ impl Journal {
     fn changed_slices(&self) -> Result<(u64, Vec<Written>), Error> {
         let Inner { store, namespace, name, .. } = &*self.0;
         let mut state = self.state();
-        let mut todo = state.records.take_changed();
-        // A state directory that was deleted during the run is written anew as a whole.
+        let mut todo = state.records.changed().clone();
+        // What somebody deleted of an object's files during the run is written anew.
         todo.extend((0..state.records.slice_count()).filter(|&index| !store.holds(namespace, name, index)));
-        let mut slices = Vec::new();
+        let mut slices = BTreeMap::new();
         while let Some(index) = todo.pop_first() {
             let json = self.to_json(&state.records, index)?;
-            if json.len() > MAX_SLICE_BYTES && state.records.slice(index).nth(1).is_some() {
-                state.records.split(index);
-                todo.extend(state.records.take_changed());
-            } else {
-                slices.push((index, json));
+            let new = if json.len() > MAX_SLICE_BYTES { state.records.split(index) } else { None };
+            match new {
+                Some(new) => todo.extend([index, new]),
+                None => drop(slices.insert(index, json)),
             }
         }
-        slices.sort_unstable_by_key(|(index, _)| *index);
-        Ok((state.changes, slices))
+        // Only now, when nothing can fail any more that would lose it.
+        state.records.take_changed();
+        Ok((state.changes, slices.into_iter().collect()))
     }
 
     fn slice(&self, records: &Records, index: usize) -> api::ImageSyncSlice {

@@ -23,8 +23,8 @@ pub struct Records {
 }
 
 impl Records {
-    /// The records as the slices hold them; nothing counts as changed. Of two records of one artifact the later
-    /// slice's stays.
+    /// The records as the slices hold them. Of two records of one artifact, which a crash while a slice was split leaves,
+    /// the later slice's stays, and the slice that had the other one counts as changed; nothing else does.
     #[must_use]
     pub fn from_slices(slices: Vec<Vec<Record>>) -> Self {
         let mut records = Self::default();
@@ -104,6 +104,22 @@ impl Records {
         }
     }
 
+    /// Forgets the record of an artifact.
+    pub fn remove(&mut self, image: &str, tag: Option<&str>) {
+        let key = (image.to_owned(), tag.map(ToOwned::to_owned));
+        let Some(index) = self.place.remove(&key) else { return };
+        if let Some(slice) = self.slices.get_mut(index) {
+            slice.remove(&key);
+            self.changed.insert(index);
+        }
+    }
+
+    /// The numbers of the slices that changed.
+    #[must_use]
+    pub const fn changed(&self) -> &BTreeSet<usize> {
+        &self.changed
+    }
+
     /// The numbers of the slices that changed, which from now on count as unchanged.
     pub fn take_changed(&mut self) -> BTreeSet<usize> {
         std::mem::take(&mut self.changed)
@@ -114,16 +130,16 @@ impl Records {
         self.changed.extend(slices);
     }
 
-    /// Moves the second half of a slice's records to a new slice; both count as changed. A slice of one record stays.
-    pub fn split(&mut self, index: usize) {
+    /// Moves the second half of a slice's records to a new slice, whose number is returned; both count as changed. A slice
+    /// of one record stays.
+    pub fn split(&mut self, index: usize) -> Option<usize> {
         let new = self.slices.len();
-        let Some(slice) = self.slices.get_mut(index) else { return };
-        let Some(middle) = slice.keys().nth(slice.len() / 2).filter(|_| slice.len() > 1).cloned() else {
-            return;
-        };
+        let slice = self.slices.get_mut(index)?;
+        let middle = slice.keys().nth(slice.len() / 2).filter(|_| slice.len() > 1).cloned()?;
         let moved = slice.split_off(&middle);
         self.place.extend(moved.keys().map(|key| (key.clone(), new)));
         self.slices.push(moved);
         self.changed.extend([index, new]);
+        Some(new)
     }
 }

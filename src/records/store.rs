@@ -2,101 +2,37 @@
 
 use std::{
     fs::{self, File, TryLockError},
-    io::{self, Write as _},
+    io,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
-use super::slices::Records;
-use crate::{
-    api::{self, Record},
-    class::Class,
+use super::{
+    error::Error,
+    files::{MAX_FILE_BYTES, file_name, make_dir, read_slice, replace, slice_numbers},
+    slices::Records,
 };
 
 /// What the layout of the directory is called; another content of the file `format` is another program's, or a
 /// newer version's.
 const FORMAT: &str = "imagesync-state/v1\n";
-/// A slice is at most 256 KiB; what is much larger was not written by us.
-const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
-/// More slices than this were not written by us either: an ImageSync of that size has ten million tags.
-const MAX_SLICES: usize = 100_000;
-
+/// The folder of the objects' records: no name of an object can then be that of a file of ours.
+const RECORDS: &str = "records";
 /// The directory of records, held by this process alone.
 ///
-/// Layout: `format`, `lock`, and `NAMESPACE/NAME/NUMBER.json`, each an ImageSyncSlice.
+/// Layout: `format`, `lock`, and `records/NAMESPACE/NAME/NUMBER.json`, each an ImageSyncSlice.
 ///
 /// # Guarantees
 ///
 /// - Another process that opens the same directory is refused as long as this value lives.
 /// - A file is replaced by a rename after its content reached the disk: a crash leaves the old one or the new one.
-/// - A file that cannot be read is never overwritten.
+/// - A file that cannot be read is never overwritten, and one that could not be read is never written.
+/// - Once the directory was deleted or replaced, which took the lock along, nothing is written any more.
 #[derive(Debug)]
 pub struct Store {
     dir: PathBuf,
     /// Held as long as this lives; none where nothing is going to be written.
-    _lock: Option<File>,
-}
-
-/// Why the records cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Another process holds the directory.
-    #[error(
-        "the state directory {0} is used by another imagesync process; wait for it to end, or give this one \
-         another --state"
-    )]
-    InUse(PathBuf),
-    /// The directory was written by a version that this one does not know.
-    #[error(
-        "the state directory {dir} says it is `{found}`, and this version reads `imagesync-state/v1`; use the \
-         version that wrote it, or another --state"
-    )]
-    Version {
-        /// The directory.
-        dir: PathBuf,
-        /// What its file `format` says.
-        found: String,
-    },
-    /// A file holds something else than records.
-    #[error(
-        "the state file {path} cannot be read as records ({problem}); restore it from a backup, or move it away: \
-         then what is already on the targets counts as found there, not as written by imagesync"
-    )]
-    Corrupt {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The file system refused.
-    #[error("cannot {doing} {path}; nothing was published that is not recorded")]
-    Io {
-        /// What was being done.
-        doing: &'static str,
-        /// To which file or directory.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// A namespace or a name that is no path component; a manifest that was checked has none such.
-    #[error("`{0}` cannot name a state directory")]
-    Name(String),
-}
-
-impl Error {
-    /// The class that decides what happens next.
-    #[must_use]
-    pub const fn class(&self) -> Class {
-        match self {
-            Self::InUse(_) => Class::Conflict,
-            Self::Version { .. } => Class::Unsupported,
-            Self::Corrupt { .. } | Self::Io { .. } | Self::Name(_) => Class::Internal,
-        }
-    }
-
-    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { doing, path: path.to_owned(), source }
-    }
+    lock: Option<File>,
 }
 
 impl Store {
@@ -106,7 +42,7 @@ impl Store {
     ///
     /// [`Error::InUse`] if another process has it, [`Error::Version`] if another version wrote it, [`Error::Io`].
     pub fn open(dir: &Path) -> Result<Self, Error> {
-        fs::create_dir_all(dir).map_err(Error::io("make the state directory", dir))?;
+        make_dir(dir).map_err(Error::io("make the state directory", dir))?;
         let path = dir.join("lock");
         let lock = File::options()
             .create(true)
@@ -119,7 +55,7 @@ impl Store {
             Err(TryLockError::WouldBlock) => return Err(Error::InUse(dir.to_owned())),
             Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
         }
-        let store = Self { dir: dir.to_owned(), _lock: Some(lock) };
+        let store = Self { dir: dir.to_owned(), lock: Some(lock) };
         if !store.has_format()? {
             replace(&store.dir.join("format"), FORMAT.as_bytes())?;
         }
@@ -132,7 +68,7 @@ impl Store {
     ///
     /// [`Error::Version`] if another version wrote it, [`Error::Io`].
     pub fn look(dir: &Path) -> Result<Self, Error> {
-        let store = Self { dir: dir.to_owned(), _lock: None };
+        let store = Self { dir: dir.to_owned(), lock: None };
         store.has_format()?;
         Ok(store)
     }
@@ -171,11 +107,25 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`], and then the old file is as it was.
+    /// [`Error::Io`], [`Error::TooLarge`], and then the old file is as it was; [`Error::Gone`].
     pub fn write(&self, namespace: &str, name: &str, index: usize, slice: &[u8]) -> Result<(), Error> {
         let dir = self.object_dir(namespace, name)?;
-        fs::create_dir_all(&dir).map_err(Error::io("make the state directory", &dir))?;
-        replace(&dir.join(file_name(index)), slice)
+        let path = dir.join(file_name(index));
+        if slice.len() > MAX_FILE_BYTES {
+            return Err(Error::TooLarge { path, size: slice.len() });
+        }
+        if !self.is_ours() {
+            return Err(Error::Gone(self.dir.clone()));
+        }
+        make_dir(&dir).map_err(Error::io("make the state directory", &dir))?;
+        replace(&path, slice)
+    }
+
+    /// Whether the lock that is held is that of the directory as it is now.
+    fn is_ours(&self) -> bool {
+        let held = self.lock.as_ref().and_then(|lock| lock.metadata().ok());
+        let there = fs::metadata(self.dir.join("lock")).ok();
+        held.zip(there).is_some_and(|(held, there)| (held.dev(), held.ino()) == (there.dev(), there.ino()))
     }
 
     /// Whether the files of an ImageSync are where they were written; somebody may have deleted them.
@@ -191,60 +141,6 @@ impl Store {
                 return Err(Error::Name(part.to_owned()));
             }
         }
-        Ok(self.dir.join(namespace).join(name))
+        Ok(self.dir.join(RECORDS).join(namespace).join(name))
     }
-}
-
-fn file_name(index: usize) -> String {
-    format!("{index}.json")
-}
-
-/// The numbers of the slices in a directory, in order; none if it is not there.
-fn slice_numbers(dir: &Path) -> Result<Vec<usize>, Error> {
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::io("list", dir)(error)),
-    };
-    let mut numbers = Vec::new();
-    for entry in entries {
-        let name = entry.map_err(Error::io("list", dir))?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_suffix(".json")).map(str::parse::<usize>);
-        match number {
-            Some(Ok(number)) if number < MAX_SLICES => numbers.push(number),
-            Some(_) => {
-                let problem = format!("a slice is named by a number below {MAX_SLICES}");
-                return Err(Error::Corrupt { path: dir.join(name), problem });
-            }
-            // What a crash left of a file that was being written.
-            None => {}
-        }
-    }
-    numbers.sort_unstable();
-    Ok(numbers)
-}
-
-fn read_slice(path: &Path) -> Result<Vec<Record>, Error> {
-    let corrupt = |problem: String| Error::Corrupt { path: path.to_owned(), problem };
-    let size = fs::metadata(path).map_err(Error::io("read", path))?.len();
-    if size > MAX_FILE_BYTES {
-        return Err(corrupt(format!("it has {size} bytes, and a slice has at most 256 KiB")));
-    }
-    let bytes = fs::read(path).map_err(Error::io("read", path))?;
-    let slice: api::ImageSyncSlice =
-        serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
-    Ok(slice.spec.records)
-}
-
-/// Replaces a file so that a crash at any instant leaves the old content or the new.
-fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
-    let part = path.with_extension("part");
-    let write = || -> io::Result<()> {
-        let mut file = File::create(&part)?;
-        file.write_all(content)?;
-        file.sync_data()?;
-        fs::rename(&part, path)?;
-        path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
-    };
-    write().map_err(Error::io("write", path))
 }

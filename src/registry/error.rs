@@ -296,6 +296,12 @@ impl Error {
         self.cause.until()
     }
 
+    /// The registry did not do it: it said so, or it was never asked.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        self.cause.is_refusal()
+    }
+
     /// A manifest was refused because the registry lacks a blob or a manifest that it names.
     #[must_use]
     pub const fn is_missing_content(&self) -> bool {
@@ -333,6 +339,47 @@ impl Cause {
             Self::Manifest(error) => error.class(),
             Self::Host { .. } | Self::Settings(_) => Class::InvalidSpec,
             Self::Internal(_) => Class::Internal,
+        }
+    }
+
+    /// The registry did not do it: it said so, or it was never asked. Where no answer came, or one that tells of trouble of
+    /// its own (5xx), nobody knows.
+    pub(crate) const fn is_refusal(&self) -> bool {
+        match self {
+            // Not even sent.
+            Self::Down { .. }
+            | Self::Untrusted { .. }
+            | Self::Unauthorized { .. }
+            | Self::Forbidden { .. }
+            | Self::Helper { .. }
+            | Self::Expired { .. }
+            | Self::Token { .. }
+            | Self::NotFound { .. }
+            | Self::Unproven { .. }
+            | Self::RateLimited { .. }
+            | Self::MissingContent { .. }
+            | Self::Refused { .. }
+            | Self::Unsupported { .. }
+            | Self::RefusedSize { .. }
+            | Self::Host { .. }
+            | Self::Settings(_) => true,
+            Self::Unreachable { .. }
+            | Self::Torn { .. }
+            | Self::Body(_)
+            | Self::Silent { .. }
+            | Self::Failed { .. }
+            | Self::Elsewhere { .. }
+            | Self::SessionLost { .. }
+            | Self::WebPage { .. }
+            | Self::Protocol { .. }
+            | Self::Digest { .. }
+            | Self::OtherDigest { .. }
+            | Self::Length { .. }
+            | Self::TooLarge { .. }
+            | Self::Manifest(_)
+            | Self::Unsafe { .. }
+            | Self::Redirects { .. }
+            | Self::Internal(_) => false,
         }
     }
 

@@ -75,7 +75,7 @@ impl Remote {
         manifest.map_err(|cause| self.error("read the manifest", at, cause))
     }
 
-    /// Writes a manifest, as its bytes are.
+    /// Writes a manifest, as its bytes are. A refusal ([`Error::is_refusal`]) means that the tag is as it was.
     ///
     /// # Errors
     ///
@@ -154,7 +154,18 @@ impl Place<'_> {
             response.finish().await;
             return Ok(());
         }
-        Err(match self.refused(response).await {
+        let is_repeat = response.is_repeat;
+        let cause = self.refused(response).await;
+        // A registry whose tags cannot be changed refuses the second try of what the first one did.
+        if is_repeat
+            && self
+                .head_manifest(at)
+                .await
+                .is_ok_and(|there| there.is_some_and(|it| it.digest == manifest.digest))
+        {
+            return Ok(());
+        }
+        Err(match cause {
             Cause::NotFound { answer } | Cause::Refused { answer } | Cause::Unproven { answer }
                 if lacks_content(&answer, manifest) =>
             {

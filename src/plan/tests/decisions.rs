@@ -32,11 +32,12 @@ const WRITTEN: Option<(&str, Origin, State)> = Some(("old", Origin::Written, Sta
 
 #[rstest]
 #[case::nothing_there(None, None, "", "+", "is not there yet")]
-#[case::tried_before(None, Some(("new", Origin::Written, State::Pending)), "", "+", "is not there yet; it was tried before")]
+#[case::tried_before(None, Some(("new", Origin::Intended, State::Pending)), "", "+", "is not there yet; it was tried before")]
 #[case::gone(None, WRITTEN, "", "+", "was there, and is gone from the target")]
 #[case::never_is_no_hindrance_where_nothing_is(None, None, ", overwrite: Never", "+", "is not there yet")]
 #[case::up_to_date(Some("new"), Some(("new", Origin::Written, State::InSync)), "", "=", "up to date")]
-#[case::crashed_after_writing(Some("new"), Some(("new", Origin::Written, State::Pending)), "", "=", "up to date")]
+#[case::crashed_after_writing(Some("new"), Some(("new", Origin::Intended, State::Pending)), "", "=", "up to date")]
+#[case::gone_in_a_failed_run(None, Some(("old", Origin::Written, State::Failed)), "", "+", "was there, and is gone from the target")]
 #[case::found(Some("new"), None, "", "= found", "was there already")]
 #[case::found_again(Some("new"), Some(("new", Origin::Found, State::InSync)), "", "= found", "was there already")]
 #[case::somebody_else_was_faster(Some("new"), WRITTEN, "", "= found", "was there already")]
@@ -44,13 +45,20 @@ const WRITTEN: Option<(&str, Origin, State)> = Some(("old", Origin::Written, Sta
 #[case::never_and_the_same(Some("new"), None, ", overwrite: Never", "= found", "was there already")]
 #[case::moved(Some("old"), WRITTEN, "", "~", "moved at the source from OLD to NEW")]
 #[case::another(Some("other"), None, "", "~", "OTHER is there, and NEW at the source")]
-#[case::tried_to_move(Some("old"), Some(("new", Origin::Written, State::Failed)), "", "~", "OLD is there, and NEW at the source")]
+#[case::tried_to_move(Some("old"), Some(("new", Origin::Intended, State::Failed)), "", "~", "OLD is there, and NEW at the source")]
 #[case::changed_there(
     Some("other"),
     WRITTEN,
     "",
     "~",
     "was changed on the target by somebody else from OLD to OTHER"
+)]
+#[case::never_and_told_before(
+    Some("other"),
+    Some(("old", Origin::Written, State::Conflict)),
+    ", overwrite: Never",
+    "Conflict",
+    "was changed on the target by somebody else from OLD to OTHER; the target's overwrite is Never"
 )]
 #[case::never(
     Some("other"),
@@ -203,57 +211,6 @@ fn what_was_not_looked_at_is_never_taken_for_absent() {
     assert_eq!(plan(&observed), ["Internal r.example/a:3"]);
     observed.sources.insert(reference(SOURCE), Seen::Digest(digest("new")));
     assert_eq!(plan(&observed), ["Internal r.example/a:3"]);
-}
-
-/// The claimant that an object with this metadata is.
-fn claimant(metadata: &str) -> Arc<Claimant> {
-    let yaml = format!(
-        "apiVersion: imagesync.dev/v1alpha1\nkind: ImageSync\nmetadata: {{{metadata}}}\nspec: {{images: []}}"
-    );
-    Arc::new(Claimant::of(&serde_saphyr::from_str(&yaml).unwrap()))
-}
-
-#[rstest]
-#[case(
-    "name: older, namespace: team, creationTimestamp: '2020-01-01T00:00:00Z'",
-    Some("the ImageSync older")
-)]
-#[case("name: alpha, namespace: team", Some("the ImageSync alpha"))]
-#[case("name: zeta, namespace: team", None)]
-#[case("name: alpha, namespace: other", Some("an ImageSync in another namespace"))]
-#[case("name: base, namespace: team", None)]
-fn the_oldest_claim_owns_and_another_namespaces_owner_is_not_named(
-    #[case] metadata: &str,
-    #[case] owner: Option<&str>,
-) {
-    let wanted = spec("");
-    let mut world = world(Some("new"), Some(("new", Origin::Written, State::InSync)));
-    // Both claim: this one by its selection, the other one by what is recorded.
-    world.ownership.claim_selected(&wanted.claimant, &select(&wanted, &Listings::new()));
-    world.ownership.claim_recorded(&claimant(metadata), &world.records);
-    let plan = world.plan(&wanted);
-    match owner {
-        Some(owner) => {
-            assert_eq!(lines(&plan), ["Conflict r.example/a:3"]);
-            let reason = &only(&plan).reason;
-            assert!(reason.starts_with(&format!("{owner} owns it")), "{reason}");
-        }
-        None => assert_eq!(lines(&plan), ["= r.example/a:3"]),
-    }
-}
-
-#[test]
-fn age_is_creation_then_uid_then_name() {
-    let by_age = [
-        "name: d, creationTimestamp: '2020-01-01T00:00:00Z', uid: z",
-        "name: c, creationTimestamp: '2021-01-01T00:00:00Z', uid: a",
-        "name: a, creationTimestamp: '2021-01-01T00:00:00Z', uid: b",
-        "name: b, namespace: a",
-        "name: a, namespace: b",
-        "name: b, namespace: b",
-    ];
-    let claimants: Vec<_> = by_age.iter().map(|metadata| claimant(metadata)).collect();
-    assert!(claimants.is_sorted(), "{claimants:#?}");
 }
 
 #[test]

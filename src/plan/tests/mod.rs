@@ -3,17 +3,16 @@
 mod collisions;
 mod decisions;
 mod destinations;
+mod owners;
 mod properties;
 mod questions;
 mod render;
 mod scale;
 mod selection;
 mod specs;
+mod stale;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 
@@ -27,9 +26,14 @@ use crate::{
 
 /// The object whose `spec` this is.
 fn object(spec: &str) -> ImageSync {
+    named("name: base, namespace: team", spec)
+}
+
+/// The object with this metadata.
+fn named(metadata: &str, spec: &str) -> ImageSync {
     let spec = format!("  {}", spec.replace('\n', "\n  "));
     let yaml = format!(
-        "apiVersion: imagesync.dev/v1alpha1\nkind: ImageSync\nmetadata: {{name: base, namespace: team}}\nspec:\n{spec}"
+        "apiVersion: imagesync.dev/v1alpha1\nkind: ImageSync\nmetadata: {{{metadata}}}\nspec:\n{spec}"
     );
     serde_saphyr::from_str(&yaml).unwrap_or_else(|error| panic!("{error}\n{yaml}"))
 }
@@ -147,9 +151,11 @@ impl World {
             reference,
             digest: digest.clone(),
             origin,
+            previous_digest: None,
             state,
             class: None,
             message: None,
+            unwanted_since: None,
             last_change: Timestamp::from_second(self.changes).unwrap(),
         });
         self.records.put(record);
@@ -161,7 +167,7 @@ fn lines(plan: &Plan) -> Vec<String> {
     let line = |action: &Action| {
         let sign = match &action.kind {
             Kind::InSync { origin: Origin::Written } => "=".to_owned(),
-            Kind::InSync { origin: Origin::Found } => "= found".to_owned(),
+            Kind::InSync { origin: _ } => "= found".to_owned(),
             Kind::Copy { replaces: None } => "+".to_owned(),
             Kind::Copy { replaces: Some(_) } => "~".to_owned(),
             Kind::Conflict => "Conflict".to_owned(),

@@ -1,6 +1,6 @@
 use super::{
     by, class,
-    fake::{Asked, Fake, Reply, refuse, reply},
+    fake::{Asked, Fake, Reply, hang_up, refuse, reply},
     image, open, tag,
 };
 use crate::{
@@ -159,6 +159,28 @@ async fn a_manifest_is_written_as_it_is_with_its_type() {
 async fn a_registry_that_stored_something_else_is_not_believed() {
     let fake = Fake::start(|_, _| reply(201).header("docker-content-digest", Digest::sha256(b"other"))).await;
     assert_eq!(class(open(&fake).put_manifest(&tag("1"), &manifest()).await), Class::DigestMismatch);
+}
+
+#[tokio::test]
+async fn a_second_try_that_is_refused_because_the_first_was_done_is_a_success() {
+    for (there, expected) in
+        [(Digest::sha256(&image()), None), (Digest::sha256(b"other"), Some(Class::Unsupported))]
+    {
+        let fake = Fake::start(move |asked, number| match (asked.method.as_str(), number) {
+            ("PUT", 0) => hang_up(),
+            ("PUT", _) => refuse(409, "TAG_IMMUTABLE"),
+            _ => reply(200).header("docker-content-digest", &there),
+        })
+        .await;
+        let result = open(&fake).put_manifest(&tag("1"), &manifest()).await;
+        assert_eq!(result.as_ref().err().map(crate::registry::Error::class), expected, "{result:?}");
+        assert_eq!(fake.lines().last().unwrap(), "HEAD /v2/app/manifests/1");
+    }
+    // At the first try a refusal is one, and nothing more is asked.
+    let fake = Fake::start(|_, _| refuse(409, "TAG_IMMUTABLE")).await;
+    let error = open(&fake).put_manifest(&tag("1"), &manifest()).await.unwrap_err();
+    assert!(error.is_refusal(), "{error:?}");
+    assert_eq!(fake.lines(), ["PUT /v2/app/manifests/1"]);
 }
 
 #[tokio::test]

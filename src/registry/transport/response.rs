@@ -15,6 +15,8 @@ pub(crate) struct Response {
     inner: reqwest::Response,
     /// Whether a host other than the one that was asked gave it.
     pub(crate) is_foreign: bool,
+    /// Whether the same request was sent before without an answer that says what came of it.
+    pub(crate) is_repeat: bool,
     /// Whether a proxy stands in between, so that nobody knows where the answer came from.
     pub(super) is_proxied: bool,
     idle: Duration,
@@ -25,7 +27,7 @@ pub(crate) struct Response {
 
 impl Response {
     pub(super) const fn new(inner: reqwest::Response, is_foreign: bool, idle: Duration) -> Self {
-        Self { inner, is_foreign, is_proxied: false, idle, traffic: None, permit: None }
+        Self { inner, is_foreign, is_repeat: false, is_proxied: false, idle, traffic: None, permit: None }
     }
 
     pub(crate) fn status(&self) -> StatusCode {

@@ -33,12 +33,17 @@ fn jitter(bound: Duration) -> Duration {
 pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result<Response, Cause> {
     let mut bounds = bounds(&transport.timing, transport.tries);
     let began = Instant::now();
+    let mut is_repeat = false;
     loop {
         transport.pass().await?;
         let error = match attempt(transport, request).await {
-            Ok(response) => return Ok(response),
+            Ok(mut response) => {
+                response.is_repeat = is_repeat;
+                return Ok(response);
+            }
             Err(error) => error,
         };
+        is_repeat |= !error.is_refusal();
         // A PATCH adds to an upload: sent again, it would add the same twice.
         let is_replayable = request.body.is_replayable() && request.method != Method::PATCH;
         let Some(bound) = bounds

@@ -1,0 +1,199 @@
+//! What the records say of an action before, while and after it is carried out.
+//!
+//! ```text
+//! planned     what the plan found out, of what is tried and of what is not
+//! intended    a tag is going to be written      reaches the disk before the tag is sent
+//! sent        what came of sending it
+//! complete    all that belongs to it is there
+//! failed      it went wrong
+//! ```
+
+mod stale;
+
+use jiff::Timestamp;
+
+use super::{Outcome, Trouble, error::Error};
+use crate::{
+    api::{Origin, Record, State, TargetRecord},
+    digest::Digest,
+    plan::{Action, Kind, Plan},
+    records::Records,
+    reference::Tag,
+};
+
+/// What is kept of a message, in characters: a record must not grow with what registries say.
+pub(crate) const MOST_MESSAGE: usize = 1000;
+
+/// What the plan found out: which names are wanted no longer, what is there, and what keeps the rest from being tried.
+pub(crate) fn planned(records: &mut Records, plan: &Plan, now: Timestamp) {
+    plan.stale.iter().for_each(|stale| stale::record(records, stale, now));
+    for action in &plan.actions {
+        match &action.kind {
+            Kind::InSync { origin } => seen(records, action, *origin, now),
+            Kind::Copy { replaces } => settle(records, action, replaces.as_ref(), now),
+            Kind::Conflict | Kind::Failed { .. } | Kind::Deferred { .. } => {
+                troubled(records, action, &Outcome::NotTried, now);
+            }
+        }
+    }
+}
+
+/// A tag is going to be written. This reaches the disk before the tag reaches the registry, so that a tag with that
+/// digest is known as ours, whatever happens in between; what was ours until then stays known besides. Returns the
+/// entry as it was, which [`sent`] puts back if nothing was written.
+pub(crate) fn intended(records: &mut Records, action: &Action, now: Timestamp) -> Option<TargetRecord> {
+    let mut before = None;
+    change(records, action, now, |entry| {
+        before.clone_from(&entry);
+        let digest = action.digest.as_ref()?;
+        let (origin, previous_digest) = match entry {
+            Some(entry) if entry.origin == Origin::Written => (Origin::Intended, Some(entry.digest)),
+            Some(entry) => (Origin::Intended, entry.previous_digest),
+            None => (Origin::Intended, None),
+        };
+        Some(TargetRecord { previous_digest, ..new(action, digest, origin, State::Pending, now) })
+    });
+    before
+}
+
+/// The registry answered, or did not. What it certainly did not do leaves the entry as it was `before`; where nobody
+/// knows, what was meant and what was there both stay possible until somebody looks.
+pub(crate) fn sent(
+    records: &mut Records,
+    action: &Action,
+    before: Option<TargetRecord>,
+    result: &Result<(), Error>,
+    now: Timestamp,
+) {
+    change(records, action, now, |entry| match result {
+        Ok(()) => entry.map(|entry| TargetRecord { origin: Origin::Written, previous_digest: None, ..entry }),
+        Err(error) if error.is_nothing_written() => before,
+        Err(_) => entry,
+    });
+}
+
+/// Somebody put the right digest under a tag that may not be overwritten, after the plan was made.
+pub(crate) fn found(records: &mut Records, action: &Action, now: Timestamp) {
+    change(records, action, now, |entry| {
+        let digest = action.digest.as_ref()?;
+        let is_ours = entry.is_some_and(|entry| entry.wrote(digest));
+        let origin = if is_ours { Origin::Written } else { Origin::Found };
+        Some(new(action, digest, origin, State::Pending, now))
+    });
+}
+
+/// A tag shows the right digest, and all that belongs to it is there.
+pub(crate) fn complete(records: &mut Records, action: &Action, now: Timestamp) {
+    change(records, action, now, |entry| {
+        entry.map(|entry| TargetRecord { state: State::InSync, class: None, message: None, ..entry })
+    });
+}
+
+/// An action was tried and failed.
+pub(crate) fn failed(records: &mut Records, action: &Action, error: &Error, now: Timestamp) {
+    troubled(records, action, &Outcome::Failed(error.clone()), now);
+}
+
+/// A tag was there with the right digest.
+fn seen(records: &mut Records, action: &Action, origin: Origin, now: Timestamp) {
+    change(records, action, now, |_| Some(new(action, action.digest.as_ref()?, origin, State::InSync, now)));
+}
+
+/// A look at the target tells what became of a write whose end was not known. If neither side of it is there, the write
+/// did not happen as far as anybody can tell, and somebody else was there since.
+fn settle(records: &mut Records, action: &Action, there: Option<&Digest>, now: Timestamp) {
+    change(records, action, now, |entry| match entry {
+        Some(entry) if entry.origin == Origin::Intended => {
+            let digest = if there == Some(&entry.digest) { entry.digest } else { entry.previous_digest? };
+            Some(TargetRecord { digest, origin: Origin::Written, previous_digest: None, ..entry })
+        }
+        entry => entry,
+    });
+}
+
+/// What is wrong, as the status tells it. Where nothing was ever written or found there is nothing to record.
+fn troubled(records: &mut Records, action: &Action, outcome: &Outcome, now: Timestamp) {
+    let Some(trouble) = Trouble::of(action, outcome) else { return };
+    change(records, action, now, |entry| {
+        let message = trouble.message.chars().filter(|c| !c.is_control()).take(MOST_MESSAGE).collect();
+        let (state, class, message) = (trouble.state(), Some(trouble.class), Some(message));
+        entry.map(|entry| TargetRecord { state, class, message, ..entry })
+    });
+}
+
+fn new(
+    action: &Action,
+    digest: &Digest,
+    origin: Origin,
+    state: State,
+    last_change: Timestamp,
+) -> TargetRecord {
+    TargetRecord {
+        name: action.target.clone(),
+        reference: action.destination.to_string(),
+        digest: digest.clone(),
+        origin,
+        previous_digest: None,
+        state,
+        class: None,
+        message: None,
+        unwanted_since: None,
+        last_change,
+    }
+}
+
+/// Changes what is recorded of an action's destination. A name that has an action is wanted.
+fn change(
+    records: &mut Records,
+    action: &Action,
+    now: Timestamp,
+    change: impl FnOnce(Option<TargetRecord>) -> Option<TargetRecord>,
+) {
+    let tag = action.tag.as_ref().map(Tag::as_str);
+    let mut record = records.get(&action.image, tag).cloned().unwrap_or_else(|| Record {
+        image: action.image.clone(),
+        tag: tag.map(ToOwned::to_owned),
+        source_digest: None,
+        targets: Vec::new(),
+    });
+    if let Some(digest) = &action.digest {
+        record.source_digest = Some(digest.clone());
+    }
+    let reference = action.destination.to_string();
+    replace(&mut record, &action.target, &reference, now, |entry| {
+        change(entry).map(|entry| TargetRecord { unwanted_since: None, ..entry })
+    });
+    keep(records, record);
+}
+
+/// Replaces the entry of one name. The time of its last change moves only with a change, or every run would rewrite every
+/// record.
+fn replace(
+    record: &mut Record,
+    target: &str,
+    reference: &str,
+    now: Timestamp,
+    change: impl FnOnce(Option<TargetRecord>) -> Option<TargetRecord>,
+) {
+    let this = |entry: &TargetRecord| entry.name == target && entry.reference == reference;
+    let place = record.targets.iter().position(this);
+    let before = place.map(|place| record.targets.remove(place));
+    let Some(mut after) = change(before.clone()) else { return };
+    after.last_change = before.as_ref().map_or(now, |before| before.last_change);
+    if before.as_ref() != Some(&after) {
+        after.last_change = now;
+    }
+    record.targets.insert(place.unwrap_or(record.targets.len()), after);
+}
+
+/// A record that remembers no name is forgotten.
+fn keep(records: &mut Records, record: Record) {
+    if record.targets.is_empty() {
+        records.remove(&record.image, record.tag.as_deref());
+    } else {
+        records.put(record);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+//! What is remembered through failures, crashes and other people's pushes.
+
+mod stale;
+mod writes;
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::{
+    api::ImageSync,
+    plan::{Listings, Observed, Ownership, Questions, Seen, Wanted, decide, select},
+    records,
+    reference::Reference,
+    registry::{Answer, Cause},
+};
+
+const NAME: &str = "r.example/a:3";
+
+fn wanted(target: &str) -> Wanted {
+    let yaml = format!(
+        "apiVersion: imagesync.dev/v1alpha1\nkind: ImageSync\nmetadata: {{name: a}}\nspec:\n  \
+         images: [{{name: a, source: 'alpine:3'}}]\n  targets: [{{name: t, repository: r.example/a{target}}}]"
+    );
+    Wanted::from_object(&serde_saphyr::from_str::<ImageSync>(&yaml).unwrap()).unwrap()
+}
+
+fn digest(name: &str) -> Digest {
+    Digest::sha256(name.as_bytes())
+}
+
+fn now() -> Timestamp {
+    "2026-01-02T03:04:05Z".parse().unwrap()
+}
+
+fn refused() -> Error {
+    let answer = Answer::bare(http::StatusCode::FORBIDDEN);
+    let cause = Cause::Forbidden { registry: "r".into(), who: "nobody".into(), answer };
+    Error::target(crate::registry::Error::new("write the manifest", cause))
+}
+
+fn lost() -> Error {
+    let cause = Cause::Torn { host: "r".into(), reason: "reset".into() };
+    Error::target(crate::registry::Error::new("write the manifest", cause))
+}
+
+fn not_recorded() -> Error {
+    Error::records(records::Error::Gone("state".into()))
+}
+
+/// How a write goes, if there is one.
+#[derive(Clone, Copy, Debug)]
+enum Write {
+    Done,
+    Refused,
+    NotRecorded,
+    /// The answer did not come; it was done, or not.
+    Lost(bool),
+    /// The process was killed after the intent was on disk; the write was done, or not.
+    Killed(bool),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// The source moves from 1 to 2, or back.
+    Source,
+    /// Somebody else puts this on the target, or deletes what is there.
+    Other(Option<&'static str>),
+    Run(Write),
+}
+
+const STEPS: [Step; 11] = [
+    Step::Source,
+    Step::Other(Some("1")),
+    Step::Other(Some("2")),
+    Step::Other(None),
+    Step::Run(Write::Done),
+    Step::Run(Write::Refused),
+    Step::Run(Write::NotRecorded),
+    Step::Run(Write::Lost(false)),
+    Step::Run(Write::Lost(true)),
+    Step::Run(Write::Killed(false)),
+    Step::Run(Write::Killed(true)),
+];
+
+#[derive(Clone)]
+struct World {
+    source: Digest,
+    target: Option<Digest>,
+    /// What is on the target was put there by us, and nobody was there since.
+    ours: bool,
+    /// What we wrote or may have written.
+    tried: BTreeSet<String>,
+    records: Records,
+}
+
+impl World {
+    fn new() -> Self {
+        let (source, records) = (digest("1"), Records::default());
+        Self { source, target: None, ours: false, tried: BTreeSet::new(), records }
+    }
+
+    fn see(&self, at: &Reference) -> Seen {
+        let shown = if at.to_string() == NAME { self.target.as_ref() } else { Some(&self.source) };
+        shown.map_or(Seen::Absent, |digest| Seen::Digest(digest.clone()))
+    }
+
+    fn plan(&self, wanted: &Wanted) -> Plan {
+        let selection = select(wanted, &Listings::new());
+        let mut observed = Observed::default();
+        loop {
+            let Questions { sources, targets } = selection.questions(&self.records, &observed);
+            if sources.is_empty() && targets.is_empty() {
+                return decide(wanted, &selection, &self.records, &observed, &Ownership::default(), now());
+            }
+            observed.extend(Observed {
+                sources: sources.into_iter().map(|at| (at.clone(), self.see(&at))).collect(),
+                targets: targets.into_iter().map(|(t, at)| ((t, at.clone()), self.see(&at))).collect(),
+            });
+        }
+    }
+
+    /// What the engine does with the records in a run.
+    fn run(&mut self, wanted: &Wanted, write: Write) {
+        let plan = self.plan(wanted);
+        planned(&mut self.records, &plan, now());
+        let [action] = plan.actions.as_slice() else { panic!("{plan:#?}") };
+        if !matches!(action.kind, Kind::Copy { .. }) {
+            return;
+        }
+        let before = intended(&mut self.records, action, now());
+        if matches!(write, Write::Done | Write::Lost(_) | Write::Killed(_)) {
+            self.tried.insert(self.source.to_string());
+        }
+        if matches!(write, Write::Done | Write::Lost(true) | Write::Killed(true)) {
+            (self.target, self.ours) = (Some(self.source.clone()), true);
+        }
+        let result = match write {
+            Write::Killed(_) => return,
+            Write::Done => Ok(()),
+            Write::Refused => Err(refused()),
+            Write::NotRecorded => Err(not_recorded()),
+            Write::Lost(_) => Err(lost()),
+        };
+        sent(&mut self.records, action, before, &result, now());
+        match result {
+            Ok(()) => complete(&mut self.records, action, now()),
+            Err(error) => failed(&mut self.records, action, &error, now()),
+        }
+    }
+
+    fn step(&mut self, wanted: &Wanted, step: Step) {
+        match step {
+            Step::Source => self.source = digest(if self.source == digest("1") { "2" } else { "1" }),
+            Step::Other(name) => (self.target, self.ours) = (name.map(digest), false),
+            Step::Run(write) => self.run(wanted, write),
+        }
+    }
+
+    fn entry(&self) -> Option<&TargetRecord> {
+        self.records.get("a", Some("3"))?.targets.first()
+    }
+}
+
+/// Goes through every sequence of so many steps.
+fn explore(world: &World, wanted: &Wanted, path: &mut Vec<Step>, depth: usize) {
+    let plan = world.plan(wanted);
+    if let Kind::InSync { origin } = &plan.actions[0].kind {
+        let shown = world.target.as_ref().unwrap();
+        if world.ours {
+            assert_eq!(*origin, Origin::Written, "what we wrote is taken for found: {path:?}");
+        }
+        if !world.tried.contains(shown.as_str()) {
+            assert_eq!(*origin, Origin::Found, "what we never wrote is taken for ours: {path:?}");
+        }
+    }
+    if depth == 0 {
+        return;
+    }
+    for step in STEPS {
+        let mut next = world.clone();
+        next.step(wanted, step);
+        path.push(step);
+        explore(&next, wanted, path, depth - 1);
+        path.pop();
+    }
+}
+
+#[test]
+fn what_is_ours_stays_ours_and_what_is_not_never_becomes_so() {
+    let wanted = wanted("");
+    let mut world = World::new();
+    let mut path = Vec::new();
+    for step in [Step::Run(Write::Done), Step::Source] {
+        explore(&world, &wanted, &mut path, 3);
+        world.step(&wanted, step);
+        path.push(step);
+    }
+    explore(&world, &wanted, &mut path, 3);
+}
