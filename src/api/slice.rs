@@ -45,6 +45,10 @@ pub struct Record {
     /// The tag at the source; absent where the source is pinned by digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
+    /// The repository that the source digest was seen in: a record says nothing of another one. Example:
+    /// docker.io/library/alpine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// The digest that the source had when it was last looked at with success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]

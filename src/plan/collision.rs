@@ -1,12 +1,18 @@
 //! Collisions: two artifacts under one name, and images that would be written over a source.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
 
 use super::{Wanted, destination::Destination, loops, resolve::Resolved};
 use crate::reference::{Reference, Repository};
 
 /// A destination: the artifact's place among the resolved, and its own place in that.
 pub(super) type At = (usize, usize);
+
+/// The port that goes without saying.
+const PORT: &str = ":443";
 
 /// A name on a registry, however that is written.
 type Place<'a> = (&'a str, &'a str, &'a str);
@@ -43,7 +49,18 @@ pub(super) fn find(wanted: &Wanted, resolved: &[Resolved<'_>]) -> BTreeMap<At, S
 /// Registry and path, with a port that goes without saying left out.
 pub(super) fn place(repository: &Repository) -> (&str, &str) {
     let registry = repository.registry();
-    (registry.strip_suffix(":443").unwrap_or(registry), repository.path())
+    (registry.strip_suffix(PORT).unwrap_or(registry), repository.path())
+}
+
+/// A printed reference, with a port that goes without saying left out: the same for all ways to write one name.
+pub(super) fn one_name(reference: &str) -> Cow<'_, str> {
+    match reference.split_once('/') {
+        Some((registry, rest)) => match registry.strip_suffix(PORT) {
+            Some(registry) => format!("{registry}/{rest}").into(),
+            None => reference.into(),
+        },
+        None => reference.into(),
+    }
 }
 
 type Entry<'a> = (&'a Resolved<'a>, &'a Destination);

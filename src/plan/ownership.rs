@@ -8,7 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Selection, Wanted, destination::destinations};
+use super::{Selection, Wanted, collision::one_name, destination::destinations};
 use crate::{
     api::{ImageSync, Origin},
     records::Records,
@@ -57,6 +57,12 @@ impl Claimant {
         &self.name
     }
 
+    /// Why this object comes before `other`.
+    pub(super) fn precedence(&self, other: &Self) -> &'static str {
+        let is_older = self.created.is_some() && self.created != other.created;
+        if is_older { "being older" } else { "coming first by name" }
+    }
+
     /// How this object is called towards `other`: what is in another namespace is not named.
     pub(super) fn towards(&self, other: &Self) -> String {
         if self.namespace == other.namespace {
@@ -94,7 +100,7 @@ impl Ownership {
         for record in records.iter() {
             let entries = record.targets.iter().filter(|entry| entry.unwanted_since.is_none());
             let entries = entries.filter(|entry| wanted.wants(record, &entry.name));
-            claimed.extend(entries.map(|entry| entry.reference.clone()));
+            claimed.extend(entries.map(|entry| one_name(&entry.reference).into_owned()));
         }
         self.claim_all(wanted.claimant(), claimed, records);
     }
@@ -110,13 +116,14 @@ impl Ownership {
                 records.get(&artifact.image.name, tag)?.source_digest.as_ref()
             };
             let names = destinations(&selection.targets, artifact, artifact.pinned().or_else(last));
-            claimed.extend(names.iter().filter_map(|name| Some(name.name.reference()?.to_string())));
+            let names = names.iter().filter_map(|name| name.name.reference());
+            claimed.extend(names.map(|name| one_name(&name.to_string()).into_owned()));
         }
         let left = selection.left(wanted);
         for record in records.iter() {
             let entries = record.targets.iter().filter(|entry| entry.unwanted_since.is_none());
             let entries = entries.filter(|entry| left.has(record, entry));
-            claimed.extend(entries.map(|entry| entry.reference.clone()));
+            claimed.extend(entries.map(|entry| one_name(&entry.reference).into_owned()));
         }
         self.claim_all(wanted.claimant(), claimed, records);
     }
@@ -124,8 +131,9 @@ impl Ownership {
     fn claim_all(&mut self, claimant: &Arc<Claimant>, claimed: HashSet<String>, records: &Records) {
         let written = records.iter().flat_map(|record| &record.targets);
         for entry in written.filter(|entry| entry.origin != Origin::Found) {
-            if !claimed.contains(&entry.reference) {
-                oldest(&mut self.former, claimant, entry.reference.clone());
+            let name = one_name(&entry.reference);
+            if !claimed.contains(name.as_ref()) {
+                oldest(&mut self.former, claimant, name.into_owned());
             }
         }
         for reference in claimed {
@@ -136,12 +144,12 @@ impl Ownership {
     /// Who owns the name.
     #[must_use]
     pub fn owner(&self, reference: &Reference) -> Option<&Claimant> {
-        self.owners.get(&reference.to_string()).map(AsRef::as_ref)
+        self.owners.get(one_name(&reference.to_string()).as_ref()).map(AsRef::as_ref)
     }
 
     /// Who wrote the name and does not want it any more.
     pub(super) fn former(&self, reference: &Reference) -> Option<&Claimant> {
-        self.former.get(&reference.to_string()).map(AsRef::as_ref)
+        self.former.get(one_name(&reference.to_string()).as_ref()).map(AsRef::as_ref)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Resolution: what is known of each artifact: its digest, its names on targets, what was seen, what is remembered.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use super::{
     Observed, Seen, Selection,
+    collision::one_name,
     destination::{Destination, destinations},
     select::Artifact,
 };
@@ -35,7 +36,7 @@ pub(super) struct Resolved<'a> {
 /// tells what is there.
 pub(super) struct Memory<'a> {
     records: &'a Records,
-    names: HashMap<&'a str, Remembered<'a>>,
+    names: HashMap<Cow<'a, str>, Remembered<'a>>,
 }
 
 /// What is remembered of one name.
@@ -48,11 +49,11 @@ pub(super) struct Remembered<'a> {
 
 impl<'a> Memory<'a> {
     pub(super) fn of(records: &'a Records) -> Self {
-        let mut names: HashMap<&str, Remembered<'_>> = HashMap::new();
+        let mut names: HashMap<Cow<'_, str>, Remembered<'_>> = HashMap::new();
         for of in records.iter() {
             for target in &of.targets {
                 let this = Remembered { of, target };
-                let last = names.entry(&target.reference).or_insert(this);
+                let last = names.entry(one_name(&target.reference)).or_insert(this);
                 if last.target.last_change < target.last_change {
                     *last = this;
                 }
@@ -63,7 +64,7 @@ impl<'a> Memory<'a> {
 
     /// What is remembered of a name.
     pub(super) fn name(&self, reference: &Reference) -> Option<Remembered<'a>> {
-        self.names.get(reference.to_string().as_str()).copied()
+        self.names.get(&one_name(&reference.to_string())).copied()
     }
 
     fn artifact(&self, artifact: &Artifact) -> Option<&'a Record> {
@@ -73,7 +74,7 @@ impl<'a> Memory<'a> {
     /// The digest and the names of an artifact that never moves and was brought to all its names.
     fn settled(&self, selection: &Selection, artifact: &Artifact) -> Option<(&'a Digest, Vec<Destination>)> {
         let record = self.artifact(artifact).filter(|_| artifact.immutable)?;
-        let digest = record.source_digest.as_ref()?;
+        let digest = record.source_digest.as_ref().filter(|_| artifact.is_read_as(record))?;
         // A person may have pinned the tag to another digest since.
         if artifact.pinned().is_some_and(|pinned| pinned != digest) {
             return None;

@@ -94,8 +94,9 @@ fn collides(input: &Input<'_>) -> Option<Decision> {
 }
 
 fn owned_by_another(input: &Input<'_>) -> Option<Decision> {
-    let owner = input.owner?.towards(input.me);
-    Some(conflict(format!("{owner} owns it, being older: write another repository or tag")))
+    let owner = input.owner?;
+    let (who, why) = (owner.towards(input.me), owner.precedence(input.me));
+    Some(conflict(format!("{who} owns it, {why}: write another repository or tag")))
 }
 
 fn never_moves_and_is_recorded(input: &Input<'_>) -> Option<Decision> {
@@ -121,7 +122,8 @@ fn shows_the_digest(input: &Input<'_>) -> Option<Decision> {
 fn source_is_gone(input: &Input<'_>) -> Option<Decision> {
     let Seen::Absent = input.this.at_source? else { return None };
     let source = input.this.source.familiar();
-    let reason = match (input.this.record, input.this.artifact.named) {
+    let artifact = input.this.artifact;
+    let reason = match (input.this.record.filter(|record| artifact.is_read_as(record)), artifact.named) {
         (Some(_), _) => format!("{source} is gone from the source; what is on the target stays as it is"),
         (None, true) => format!("{source} is not at the source: write a tag or digest that is"),
         (None, false) => format!("{source} is listed by the source, and not there"),
@@ -215,6 +217,15 @@ impl Input<'_> {
                 let (from, to) =
                     (tag(of.tag.as_deref(), old), tag(artifact.tag.as_ref().map(Tag::as_str), new));
                 format!("moves from {}{from} to {}{to}", of.image, artifact.image.name)
+            }
+            Some(Remembered { of, .. }) if self.wrote(found) && !artifact.is_read_as(of) => {
+                format!(
+                    "comes from another source, {}, with {new} instead of {old}",
+                    artifact.image.source.familiar()
+                )
+            }
+            Some(_) if self.wrote(found) && artifact.pinned().is_some() => {
+                format!("is pinned to {new}, and was {old}")
             }
             Some(_) if self.wrote(found) => format!("moved at the source from {old} to {new}"),
             Some(Remembered { target, .. }) if target.origin != Origin::Intended => {

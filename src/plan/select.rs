@@ -71,6 +71,11 @@ impl Artifact {
         record.image == self.image.name && record.tag.as_deref() == self.tag.as_ref().map(Tag::as_str)
     }
 
+    /// Whether what this record says of its source is said of this artifact's source.
+    pub(super) fn is_read_as(&self, record: &Record) -> bool {
+        record.source.as_deref() == Some(self.image.source.to_string().as_str())
+    }
+
     /// Where it is read, as the person wrote it.
     pub(super) fn source(&self) -> Reference {
         Reference {

@@ -13,6 +13,7 @@ fn record(image: &str, tag: usize) -> Record {
     Record {
         image: image.into(),
         tag: Some(format!("v{tag}")),
+        source: Some(format!("docker.io/library/{image}")),
         source_digest: Some(Digest::sha256(b"x")),
         targets: vec![TargetRecord {
             name: "corp".into(),

@@ -153,11 +153,13 @@ fn change(
     let mut record = records.get(&action.image, tag).cloned().unwrap_or_else(|| Record {
         image: action.image.clone(),
         tag: tag.map(ToOwned::to_owned),
+        source: None,
         source_digest: None,
         targets: Vec::new(),
     });
     if let Some(digest) = &action.digest {
         record.source_digest = Some(digest.clone());
+        record.source = Some(action.source.repository.to_string());
     }
     let reference = action.destination.to_string();
     replace(&mut record, &action.target, &reference, now, |entry| {

@@ -34,6 +34,7 @@ fn give(records: &mut Records, image: &str, tag: Option<&str>, entry: TargetReco
     let mut record = records.get(image, tag).cloned().unwrap_or_else(|| Record {
         image: image.to_owned(),
         tag: tag.map(ToOwned::to_owned),
+        source: None,
         source_digest: None,
         targets: Vec::new(),
     });

@@ -223,3 +223,28 @@ fn a_collision_is_told_before_anything_else() {
     world.set(reference("a.b/x:1"), failed(Class::Forbidden, None));
     assert_eq!(lines(&world.plan(&wanted)), ["Conflict r.example/x:1", "Conflict r.example/x:1"]);
 }
+
+#[test]
+fn an_immutable_tag_of_another_source_than_was_recorded_is_looked_at() {
+    let spec = |source: &str| {
+        wanted(&format!(
+            "images: [{{name: a, source: {source}, select: {{names: ['3']}}, immutableTags: ['.*']}}]\n\
+             targets: [{{name: t, repository: r.example/a}}]"
+        ))
+    };
+    let mut world = World::with(&[SOURCE, "busybox:3"]);
+    let first = world.plan(&spec("alpine"));
+    world.apply(&first);
+    world.set(reference("busybox:3"), Seen::Digest(digest("new")));
+    let plan = world.plan(&spec("busybox"));
+    assert_eq!(lines(&plan), [format!("~ {DESTINATION}")]);
+    let (old, new) = (first.actions[0].digest.as_ref().unwrap().short().to_owned(), digest("new"));
+    assert_eq!(
+        only(&plan).reason,
+        format!("comes from another source, busybox, with {} instead of {old}", new.short())
+    );
+    // Back at the old one: nothing is believed of the new one's record.
+    world.set(reference("nowhere:3"), Seen::Absent);
+    let plan = world.plan(&spec("nowhere"));
+    assert_eq!(only(&plan).reason, "nowhere:3 is not at the source: write a tag or digest that is");
+}

@@ -140,10 +140,12 @@ impl World {
         let mut record = self.records.get(&action.image, tag.as_deref()).cloned().unwrap_or_else(|| Record {
             image: action.image.clone(),
             tag,
+            source: None,
             source_digest: None,
             targets: Vec::new(),
         });
         record.source_digest = Some(digest.clone());
+        record.source = Some(action.source.repository.to_string());
         let reference = action.destination.to_string();
         record.targets.retain(|target| target.reference != reference);
         record.targets.push(TargetRecord {

@@ -54,6 +54,16 @@ fn the_oldest_claim_owns_and_another_namespaces_owner_is_not_named(
 }
 
 #[test]
+fn a_name_is_one_name_with_and_without_the_port_that_goes_without_saying() {
+    let with_port = WANTS.replace("r.example", "r.example:443");
+    let other = parse("name: alpha, namespace: team", &with_port);
+    let plan = plan_beside(|ownership| ownership.claim_recorded(&other, &records(&with_port)));
+    assert_eq!(lines(&plan), ["Conflict r.example/a:3"]);
+    let reason = &only(&plan).reason;
+    assert!(reason.contains("the ImageSync alpha owns it, coming first by name"), "{reason}");
+}
+
+#[test]
 fn a_tag_passes_on_to_who_wants_it_when_the_older_object_wants_it_no_longer() {
     let older = parse("name: alpha, namespace: team", ELSE);
     let passes = |plan: &Plan| {

@@ -35,7 +35,7 @@ fn entry(reference: &str, origin: Origin) -> TargetRecord {
 
 fn remember(world: &mut World, image: &str, tag: &str, targets: Vec<TargetRecord>) {
     let (image, tag) = (image.to_owned(), Some(tag.to_owned()));
-    world.records.put(Record { image, tag, source_digest: None, targets });
+    world.records.put(Record { image, tag, source: None, source_digest: None, targets });
 }
 
 /// Each as `reference fate`.
@@ -148,7 +148,7 @@ fn the_largest_record_that_can_come_about_can_be_read_again() {
     // Eight targets with eight tags, eight aliases and the digest itself; those of the last run may be unwanted by now.
     let names = MOST_OF_ARTIFACT + 2 * 8 * (8 + 8 + 1);
     let (image, tag) = ("i".repeat(63), Some("t".repeat(128)));
-    let record = Record { image, tag, source_digest: None, targets: vec![largest; names] };
+    let record = Record { image, tag, source: None, source_digest: None, targets: vec![largest; names] };
     let size = serde_json::to_vec(&record).unwrap().len();
     assert!(size < MAX_FILE_BYTES / 2, "{size}");
 }

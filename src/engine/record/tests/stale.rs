@@ -32,7 +32,13 @@ fn record_of(tag: &str, reference: &str) -> Record {
         unwanted_since: None,
         last_change: now(),
     };
-    Record { image: "a".into(), tag: Some(tag.into()), source_digest: None, targets: vec![entry] }
+    Record {
+        image: "a".into(),
+        tag: Some(tag.into()),
+        source: None,
+        source_digest: None,
+        targets: vec![entry],
+    }
 }
 
 fn stale(tag: &str, reference: &str, fate: Fate) -> Stale {
