@@ -11,7 +11,7 @@ use super::{
     fanout::{Fed, fan_out},
     known::Ticket,
     pace::{Body, Pace},
-    progress::{Event, Progress},
+    progress::Progress,
     upload::{Start, upload},
 };
 use crate::registry::{self, Blob, Remote, SMALL, Upload};
@@ -59,15 +59,12 @@ impl Sender {
         if needs.is_empty() {
             return Vec::new();
         }
-        let sent = if blob.size <= SMALL {
-            self.small(blob, source, needs).await
-        } else {
-            // The semaphore is never closed, so the answer is always a permit.
-            let _permit = self.large.acquire().await;
-            self.large(blob, source, needs).await
-        };
-        self.progress.tell(&Event::Ended { blob });
-        sent
+        if blob.size <= SMALL {
+            return self.small(blob, source, needs).await;
+        }
+        // The semaphore is never closed, so the answer is always a permit.
+        let _permit = self.large.acquire().await;
+        self.large(blob, source, needs).await
     }
 
     async fn small(&self, blob: &Blob, source: &Remote, needs: Vec<Need>) -> Sent {
@@ -76,7 +73,7 @@ impl Sender {
             Ok(bytes) => bytes,
             Err(error) => return all_failed(needs, &Error::source(error)),
         };
-        self.progress.tell(&Event::Read { blob, bytes: blob.size });
+        self.progress.reading(blob, 0).read(blob.size);
         let open = |offset: u64| {
             let rest = usize::try_from(offset)
                 .map_or_else(|_| Bytes::new(), |from| bytes.slice(from.min(bytes.len())..));
@@ -98,7 +95,8 @@ impl Sender {
         }
         let targets = needs.iter_mut().map(|need| (need.target.clone(), need.take_session())).collect();
         let bytes = source.read_blob(blob, 0).map_err(Error::source);
-        let bytes = bytes.inspect_ok(|chunk| self.read(blob, chunk));
+        let reading = self.progress.reading(blob, 0);
+        let bytes = bytes.inspect_ok(move |chunk| reading.read(chunk.len() as u64));
         let fed = match fan_out(bytes, blob, targets).await {
             Ok(fed) => fed,
             Err(error) => return all_failed(needs, &error),
@@ -124,12 +122,8 @@ impl Sender {
     fn open(&self, blob: &Blob, source: &Remote, offset: u64) -> (Body, Pace) {
         let pace = Pace::new(blob.size.saturating_sub(offset));
         let bytes = source.read_blob(blob, offset).map_err(Error::source);
-        let (this, of) = (self.clone(), blob.clone());
-        (pace.watch(bytes, move |chunk| this.read(&of, chunk)), pace)
-    }
-
-    fn read(&self, blob: &Blob, chunk: &Bytes) {
-        self.progress.tell(&Event::Read { blob, bytes: chunk.len() as u64 });
+        let reading = self.progress.reading(blob, offset);
+        (pace.watch(bytes, move |chunk| reading.read(chunk.len() as u64)), pace)
     }
 }
 
