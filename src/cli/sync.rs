@@ -106,3 +106,20 @@ fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     });
     Ok(stop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::class::Class;
+    use crate::cli::watch::fixtures::{copied, failed, interrupted};
+
+    #[test]
+    fn a_run_ends_with_what_happened_and_as_interrupted_only_if_something_was_left_out() {
+        let ended = |applied: &[Applied]| exit(applied.iter());
+        assert_eq!(ended(&[copied()]), Exit::Success);
+        assert_eq!(ended(&[copied(), failed(Class::NotFound)]), Exit::Failed);
+        assert_eq!(ended(&[failed(Class::NotFound), interrupted()]), Exit::Interrupted);
+        assert_eq!(ended(&[copied(), failed(Class::RateLimited)]), Exit::Deferred);
+        assert_eq!(ended(&[failed(Class::RateLimited), failed(Class::NotFound)]), Exit::Failed);
+    }
+}

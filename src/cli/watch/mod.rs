@@ -7,6 +7,8 @@
 //! ```
 
 mod claims;
+#[cfg(test)]
+pub(super) mod fixtures;
 mod roster;
 mod run;
 
