@@ -5,9 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use super::bars::Bars;
+use super::{bars::Bars, run::interrupted};
 use crate::{
-    engine::{Applied, Error, Event, Outcome, Progress},
+    engine::{Applied, Event, Outcome, Progress},
     plan::{Action, Kind, Plan},
 };
 
@@ -42,7 +42,7 @@ impl Display {
     /// A plan was carried out, as far as nobody stopped that.
     pub(super) fn applied(&self, applied: &Applied) {
         if let Some(bars) = &self.bars {
-            bars.give_up(applied.outcomes.iter().filter(|outcome| is_interrupted(outcome)).count());
+            bars.give_up(interrupted(applied));
         }
     }
 
@@ -53,15 +53,6 @@ impl Display {
             None => super::print(text.as_bytes()),
         }
     }
-}
-
-/// Whether something was left out because the run was stopped.
-pub(super) fn was_interrupted(applied: &Applied) -> bool {
-    applied.outcomes.iter().any(is_interrupted)
-}
-
-const fn is_interrupted(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Failed(Error::Interrupted))
 }
 
 fn log(event: &Event<'_>) {

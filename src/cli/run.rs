@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{display::Display, member::Member};
 use crate::{
-    engine::{Applied, Engine},
+    engine::{Applied, Engine, Error, Outcome},
     plan::{Observed, Ownership, Plan, Selection, Wanted, decide, select},
     records::{self, Records},
 };
@@ -89,4 +89,15 @@ pub(super) async fn apply(
     let applied = engine.apply(plan, &member.access, &member.journal, stop).await;
     display.applied(&applied);
     Done { applied, unrecorded: member.journal.flush().await.err() }
+}
+
+/// How many actions were left out because the run was stopped.
+pub(super) fn interrupted(applied: &Applied) -> usize {
+    let outcomes = applied.outcomes.iter();
+    outcomes.filter(|outcome| matches!(outcome, Outcome::Failed(Error::Interrupted))).count()
+}
+
+/// Whether anything was left out because the run was stopped.
+pub(super) fn was_interrupted(applied: &Applied) -> bool {
+    interrupted(applied) > 0
 }

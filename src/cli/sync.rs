@@ -6,9 +6,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Color, Exit, PlanArgs, SyncArgs,
-    display::{Display, was_interrupted},
+    display::Display,
     member::{Member, Shown},
-    run::{self, Done},
+    run::{self, Done, was_interrupted},
     shared::Shared,
     show,
     sources::Sources,

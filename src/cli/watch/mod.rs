@@ -22,10 +22,10 @@ use tokio_util::sync::CancellationToken;
 use self::{claims::Claims, roster::Roster, run::Ended};
 use super::{
     Color, Exit, SyncArgs,
-    display::{Display, was_interrupted},
+    display::Display,
     load::Manifests,
     member::Shown,
-    run::Done,
+    run::{Done, was_interrupted},
     shared::Shared,
     show,
     sources::Sources,
@@ -111,7 +111,11 @@ impl Watch<'_> {
         let applied = done.as_ref().map(|done| &done.applied);
         let status = self.roster.end(&member, applied, now, fastrand::f64());
         self.claims.keep(|title| self.roster.has(title));
-        let (Some(Done { applied, unrecorded }), Some(status)) = (&done, status) else { return Ok(()) };
+        let (Some(Done { applied, unrecorded }), Some(mut status)) = (&done, status) else { return Ok(()) };
+        if self.stop.is_cancelled() {
+            // There is no next run that anybody knows of.
+            status.next_sync_time = None;
+        }
         if let Some(error) = unrecorded {
             tracing::error!("{}", crate::registry::message(error));
         }

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api::ImageSyncStatus,
-    cli::{display::was_interrupted, member::Member},
+    cli::{member::Member, run::was_interrupted},
     engine::Applied,
     plan::Ended,
 };
@@ -89,11 +89,16 @@ impl Roster {
         let entry = self.0.get_mut(&title)?;
         let is_outdated = entry.running.take().is_some_and(|running| running.is_outdated);
         let status = applied.map(|applied| {
-            if !is_outdated && !was_interrupted(applied) {
+            let is_cut_short = was_interrupted(applied);
+            if !is_outdated && !is_cut_short {
                 entry.settle(applied, now, chance);
             }
-            entry.status = member.status(applied, mem::take(&mut entry.status), entry.next(), now);
-            entry.status.clone()
+            let status = member.status(applied, entry.status.clone(), entry.next(), now);
+            // What was cut short says nothing of how things stand.
+            if !is_cut_short {
+                entry.status = status.clone();
+            }
+            status
         });
         if entry.is_gone {
             self.0.remove(&title);

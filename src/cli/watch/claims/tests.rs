@@ -38,7 +38,7 @@ impl One {
             sources: [(source, Seen::Digest(Digest::sha256(b"app")))].into(),
             targets: [(target, Seen::Absent)].into(),
         };
-        let One { member: Member { wanted, .. }, selection, .. } = self;
+        let Self { member: Member { wanted, .. }, selection, .. } = self;
         let plan = self.claim.as_ref().unwrap().decide(|ownership| {
             decide(wanted, selection, &Records::default(), &observed, ownership, Timestamp::now())
         });

@@ -116,6 +116,21 @@ fn a_run_that_was_cut_short_is_due_again_at_once() {
 }
 
 #[test]
+fn what_was_cut_short_leaves_no_trace_in_the_status() {
+    let state = State::new();
+    let mut roster = settled(&state);
+    for (now, applied) in [(at("11:00:00"), interrupted()), (at("11:00:01"), copied())] {
+        let (member, _) = start(&mut roster, now).remove(0);
+        let ready = roster.end(&member, Some(&applied), now, 1.0).unwrap().conditions.remove(0);
+        if ready.status == "True" {
+            assert_eq!(ready.last_transition_time, Time(at("10:00:00")));
+            return;
+        }
+    }
+    panic!("it is ready in the end");
+}
+
+#[test]
 fn reading_the_files_again_keeps_what_is_known_of_an_object() {
     let state = State::new();
     let mut roster = Roster::default();
