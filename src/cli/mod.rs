@@ -1,15 +1,19 @@
 //! The command line: what was typed, and one file a command.
 
 mod args;
+mod bars;
 mod completion;
 mod crds;
+mod display;
 mod exit;
 pub mod load;
 mod man;
+mod member;
 mod plan;
-mod progress;
 mod run;
+mod shared;
 mod show;
+mod sources;
 mod sync;
 mod table;
 mod watch;

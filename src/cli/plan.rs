@@ -2,11 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{
-    Color, Exit, PlanArgs, print,
-    run::{self, Shared},
-    show, sync,
-};
+use super::{Color, Exit, PlanArgs, print, run, shared::Shared, show, sources::Sources, sync};
 use crate::{engine::Progress, plan::Kind, telemetry};
 
 /// Prints the plans. Nothing is changed, not even the records.
@@ -16,7 +12,7 @@ use crate::{engine::Progress, plan::Kind, telemetry};
 /// A manifest that is refused, and what keeps the plan from being made.
 pub(super) fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
     telemetry::init();
-    let manifests = sync::read(&args.files)?;
+    let (_, manifests) = Sources::open(&args.files, std::io::stdin().lock())?;
     let shared = Shared::look(&args.run)?;
     super::runtime()?.block_on(async {
         let (members, suspended) = sync::divide(shared.members(&manifests)?);

@@ -1,40 +1,36 @@
 //! What a run prints at its end: a table for people, a `v1` List for machines.
 
-use jiff::Timestamp;
+use std::io::IsTerminal as _;
+
 use serde_json::{Value, json};
 
 use super::{
     Color,
     args::Output,
-    run::{self, Member},
-    sync, table,
+    member::{Member, Shown},
+    table,
 };
 use crate::{
-    engine::Applied,
+    api::ImageSync,
     plan::{Detail, Plan},
-    records::Journal,
 };
 
 /// What was applied.
-pub(super) fn result(
-    members: &[Member],
-    applied: &[Applied],
-    output: Option<Output>,
-    color: Color,
-) -> anyhow::Result<String> {
-    match sync::format(output) {
+pub(super) fn result(shown: &[Shown<'_>], output: Option<Output>, color: Color) -> anyhow::Result<String> {
+    match output.unwrap_or(Output::Table) {
         Output::Table => {
-            let names: Vec<String> = members.iter().map(Member::title).collect();
-            Ok(table::render(names.iter().map(String::as_str).zip(applied), sync::colours(color)))
+            let names: Vec<String> = shown.iter().map(|shown| shown.member.title()).collect();
+            let applied = shown.iter().map(|shown| shown.applied);
+            Ok(table::render(names.iter().map(String::as_str).zip(applied), colours(color)))
         }
-        Output::Json => json_text(&list(members, applied)?),
-        Output::Yaml => Ok(serde_saphyr::to_string(&list(members, applied)?)?),
+        Output::Json => json_text(&list(shown)?),
+        Output::Yaml => Ok(serde_saphyr::to_string(&list(shown)?)?),
     }
 }
 
 /// What would be done.
 pub(super) fn plans(plans: &[Plan], output: Option<Output>, color: Color) -> anyhow::Result<String> {
-    match sync::format(output) {
+    match output.unwrap_or(Output::Table) {
         Output::Table => Ok(plans.iter().map(|plan| paint(&plan.render(Detail::Changes), color)).collect()),
         Output::Json => json_text(&serde_json::to_value(plans)?),
         Output::Yaml => Ok(serde_saphyr::to_string(&plans)?),
@@ -43,7 +39,7 @@ pub(super) fn plans(plans: &[Plan], output: Option<Output>, color: Color) -> any
 
 /// The plan's lines in the colours of their signs.
 fn paint(text: &str, color: Color) -> String {
-    if !sync::colours(color) {
+    if !colours(color) {
         return text.to_owned();
     }
     let sign = |line: &str| match line.trim_start().chars().next() {
@@ -61,16 +57,25 @@ fn json_text(value: &Value) -> anyhow::Result<String> {
 }
 
 /// The objects with their status, and their slices, as a cluster would show them.
-fn list(members: &[Member], applied: &[Applied]) -> anyhow::Result<Value> {
-    let now = Timestamp::now();
+fn list(shown: &[Shown<'_>]) -> anyhow::Result<Value> {
     let mut items = Vec::new();
-    for (member, applied) in members.iter().zip(applied) {
-        let mut object = member.object.clone();
-        object.status = Some(run::status(member, applied, Some(member.wanted.schedule().next(now)), now));
+    for Shown { member: Member { object, .. }, status, .. } in shown {
+        let object = ImageSync { status: Some(status.clone()), ..object.clone() };
         items.push(serde_json::to_value(object)?);
     }
-    for slice in members.iter().map(|member| &member.journal).flat_map(Journal::slices) {
+    for slice in shown.iter().flat_map(|shown| shown.member.journal.slices()) {
         items.push(serde_json::to_value(slice)?);
     }
     Ok(json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": items}))
+}
+
+/// Whether to write in colours.
+fn colours(color: Color) -> bool {
+    match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => {
+            std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
+        }
+    }
 }

@@ -1,18 +1,18 @@
 //! `imagesync sync`: does what the manifests say.
 
-use std::io::IsTerminal as _;
-
+use futures::future::join_all;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Color, Exit, PlanArgs, SyncArgs,
-    args::{FileArgs, Output},
-    load::{self, Manifests},
-    print,
-    progress::progress,
-    run::{self, Done, Member, Shared},
-    show, watch,
+    display::Display,
+    member::{Member, Shown},
+    run::{self, Done, was_interrupted},
+    shared::Shared,
+    show,
+    sources::Sources,
+    watch,
 };
 use crate::{api::State, engine::Applied, telemetry};
 
@@ -27,63 +27,62 @@ pub(super) fn run(args: &SyncArgs, color: Color) -> anyhow::Result<Exit> {
         let args = PlanArgs { files: args.files.clone(), run: args.run.clone() };
         return super::plan::run(&args, color);
     }
-    let manifests = read(&args.files)?;
+    let (sources, manifests) = Sources::open(&args.files, std::io::stdin().lock())?;
     let shared = Shared::open(&args.run)?;
     super::runtime()?.block_on(async {
         let stop = stop_on_signal()?;
         if args.watch {
-            return watch::run(args, &shared, manifests, color, &stop).await;
+            return watch::run(args, &shared, (sources, manifests), color, &stop).await;
         }
-        let (members, suspended) = divide(shared.members(&manifests)?);
-        let done = round(&shared, &members, &suspended, &stop).await;
-        if !(stop.is_cancelled() && done.applied.is_empty()) {
-            print(show::result(&members, &done.applied, args.run.output, color)?.as_bytes())?;
-        }
-        done.unrecorded.map_or(Ok(()), Err)?;
-        Ok(if stop.is_cancelled() { Exit::Interrupted } else { exit(&done.applied) })
+        once(args, &shared, shared.members(&manifests)?, color, &stop).await
     })
 }
 
-/// Reads the manifests and tells what they leave out.
-pub(super) fn read(files: &FileArgs) -> anyhow::Result<Manifests> {
-    let manifests = load::load(&files.files, files.recursive, &mut std::io::stdin().lock())?;
-    for note in manifests.notes.iter() {
-        tracing::warn!("{note}");
-    }
-    Ok(manifests)
+async fn once(
+    args: &SyncArgs,
+    shared: &Shared,
+    members: Vec<Member>,
+    color: Color,
+    stop: &CancellationToken,
+) -> anyhow::Result<Exit> {
+    let display = Display::new();
+    let engine = shared.engine(display.progress());
+    let (members, suspended) = divide(members);
+    let plans = tokio::select! {
+        plans = run::plan(&engine, &members, &suspended, Timestamp::now()) => plans,
+        // Nothing was begun, so nothing has to be ended.
+        () = stop.cancelled() => return Ok(Exit::Interrupted),
+    };
+    let applied =
+        members.iter().zip(plans).map(|(member, plan)| run::apply(&engine, member, plan, &display, stop));
+    let done: Vec<Done> = join_all(applied).await;
+    let now = Timestamp::now();
+    let shown = members.iter().zip(&done).map(|(member, Done { applied, .. })| {
+        let before = member.object.status.clone().unwrap_or_default();
+        // There is no next run that anybody knows of.
+        Shown { member, applied, status: member.status(applied, before, None, now) }
+    });
+    display.print(&show::result(&shown.collect::<Vec<_>>(), args.run.output, color)?)?;
+    let exit = exit(done.iter().map(|done| &done.applied));
+    done.into_iter().find_map(|done| done.unrecorded).map_or(Ok(exit), |error| Err(error.into()))
 }
 
 /// Those that are active, and those that are suspended.
 pub(super) fn divide(members: Vec<Member>) -> (Vec<Member>, Vec<Member>) {
-    let (suspended, active): (Vec<_>, Vec<_>) =
-        members.into_iter().partition(|member| member.object.spec.suspend);
+    let (suspended, active): (Vec<_>, Vec<_>) = members.into_iter().partition(Member::is_suspended);
     for member in &suspended {
         tracing::warn!("{} is suspended: nothing is done for it", member.title());
     }
     (active, suspended)
 }
 
-/// One round over `members`; `others` take no part.
-pub(super) async fn round(
-    shared: &Shared,
-    members: &[Member],
-    others: &[Member],
-    stop: &CancellationToken,
-) -> Done {
-    let engine = shared.engine(progress());
-    tokio::select! {
-        plans = run::plan(&engine, members, others, Timestamp::now()) => {
-            run::apply(&engine, members, plans, stop).await
-        }
-        // Nothing was begun, so nothing has to be ended.
-        () = stop.cancelled() => Done { applied: Vec::new(), unrecorded: None },
+/// How a run ends that applied this. What a signal came too late for ends as if there had been none.
+fn exit<'a>(applied: impl Iterator<Item = &'a Applied> + Clone) -> Exit {
+    if applied.clone().any(was_interrupted) {
+        return Exit::Interrupted;
     }
-}
-
-/// How a run ends that applied this.
-fn exit(applied: &[Applied]) -> Exit {
     let mut exit = Exit::Success;
-    for trouble in applied.iter().flat_map(Applied::troubles) {
+    for trouble in applied.flat_map(Applied::troubles) {
         match trouble.state() {
             State::Deferred => exit = Exit::Deferred,
             _ => return Exit::Failed,
@@ -108,18 +107,19 @@ fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     Ok(stop)
 }
 
-/// Whether to write in colours.
-pub(super) fn colours(color: Color) -> bool {
-    match color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => {
-            std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::class::Class;
+    use crate::cli::watch::fixtures::{copied, failed, interrupted};
 
-/// The format to print in; on its own for people.
-pub(super) fn format(output: Option<Output>) -> Output {
-    output.unwrap_or(Output::Table)
+    #[test]
+    fn a_run_ends_with_what_happened_and_as_interrupted_only_if_something_was_left_out() {
+        let ended = |applied: &[Applied]| exit(applied.iter());
+        assert_eq!(ended(&[copied()]), Exit::Success);
+        assert_eq!(ended(&[copied(), failed(Class::NotFound)]), Exit::Failed);
+        assert_eq!(ended(&[failed(Class::NotFound), interrupted()]), Exit::Interrupted);
+        assert_eq!(ended(&[copied(), failed(Class::RateLimited)]), Exit::Deferred);
+        assert_eq!(ended(&[failed(Class::RateLimited), failed(Class::NotFound)]), Exit::Failed);
+    }
 }

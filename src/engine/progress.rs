@@ -1,6 +1,9 @@
 //! What a run tells while it is going on, for progress bars and logs.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use super::Outcome;
 use crate::{plan::Action, registry::Blob};
@@ -17,13 +20,15 @@ pub enum Event<'a> {
     Read {
         /// The blob.
         blob: &'a Blob,
-        /// How many bytes.
-        bytes: u64,
+        /// Which reading of the blob: it may be read several times, at the same time too.
+        reading: u64,
+        /// How far this reading is: the offset in the blob, in bytes.
+        at: u64,
     },
-    /// Nothing more will be read of a blob: it is where it was to be, or that failed.
+    /// A reading is over: all of the blob was read, or that failed, or nobody wants it any more.
     Ended {
-        /// The blob.
-        blob: &'a Blob,
+        /// Which reading.
+        reading: u64,
     },
     /// A registry had the blob in another repository and linked it: no byte was moved.
     Mounted {
@@ -46,12 +51,15 @@ pub enum Event<'a> {
 
 /// Whoever wants to know what happens. A clone tells the same listener.
 #[derive(Clone)]
-pub struct Progress(Arc<dyn Fn(&Event<'_>) + Send + Sync>);
+pub struct Progress {
+    listener: Arc<dyn Fn(&Event<'_>) + Send + Sync>,
+    readings: Arc<AtomicU64>,
+}
 
 impl Progress {
     /// Tells `listener` of every event; it is called from many tasks, and must not block.
     pub fn new(listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(listener))
+        Self { listener: Arc::new(listener), readings: Arc::default() }
     }
 
     /// Tells nobody.
@@ -61,6 +69,34 @@ impl Progress {
     }
 
     pub(crate) fn tell(&self, event: &Event<'_>) {
-        (self.0)(event);
+        (self.listener)(event);
+    }
+
+    /// A reading of a blob begins at this offset.
+    pub(crate) fn reading(&self, blob: &Blob, from: u64) -> Reading {
+        let number = self.readings.fetch_add(1, Ordering::Relaxed);
+        Reading { progress: self.clone(), blob: blob.clone(), number, at: AtomicU64::new(from) }
+    }
+}
+
+/// One reading of a blob. It tells of its end when it is dropped, so one that is broken off ends too.
+pub(crate) struct Reading {
+    progress: Progress,
+    blob: Blob,
+    number: u64,
+    at: AtomicU64,
+}
+
+impl Reading {
+    /// So many bytes more were read.
+    pub(crate) fn read(&self, bytes: u64) {
+        let at = self.at.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        self.progress.tell(&Event::Read { blob: &self.blob, reading: self.number, at });
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.progress.tell(&Event::Ended { reading: self.number });
     }
 }

@@ -11,7 +11,7 @@ use super::{
     fanout::fan_out,
     known::{Known, Ticket},
     pace::{Body, Pace},
-    progress::{Event, Progress},
+    progress::Progress,
     transfer::Errand,
     upload::{Start, Tried, try_once, upload},
     wants::{Shared, Want, together},
@@ -67,25 +67,23 @@ impl Sender {
         if needs.is_empty() {
             return;
         }
-        let shown = Shown::new(errand.blob, &self.progress);
         if errand.blob.size <= SMALL {
-            self.small(errand, needs, &shown).await;
+            self.small(errand, needs).await;
         } else {
             // The semaphore is never closed, so the answer is always a permit.
             let _permit = self.together.acquire().await;
-            self.large(errand, needs, &shown).await;
+            self.large(errand, needs).await;
         }
     }
 
     /// Sends the blob to one target that nobody shall wait for.
     pub(crate) async fn alone<'a>(&'a self, errand: Errand<'a>, mut need: Need<'a>) -> Result<(), Error> {
-        let shown = Shown::new(errand.blob, &self.progress);
         if errand.blob.size <= SMALL {
             let bytes = self.whole(errand).await?;
             return self.small_one(errand.blob, bytes, need).await;
         }
         let start = std::mem::replace(&mut need.start, Start::Fresh(None));
-        self.rest(errand, need, start, errand.source.reading(errand.blob), shown).await
+        self.rest(errand, need, start, errand.source.reading(errand.blob)).await
     }
 
     /// Read whole, so that sending it again costs no second reading.
@@ -97,11 +95,11 @@ impl Sender {
             bytes => bytes,
         };
         let bytes = bytes.map_err(Error::source)?;
-        self.progress.tell(&Event::Read { blob: errand.blob, bytes: errand.blob.size });
+        self.progress.reading(errand.blob, 0).read(errand.blob.size);
         Ok(bytes)
     }
 
-    async fn small<'a>(&'a self, errand: Errand<'a>, needs: Vec<Need<'a>>, shown: &Arc<Shown>) {
+    async fn small<'a>(&'a self, errand: Errand<'a>, needs: Vec<Need<'a>>) {
         let bytes = match self.whole(errand).await {
             Ok(bytes) => bytes,
             Err(error) => return needs.iter().for_each(|need| need.want.done(Err(error.clone()))),
@@ -115,11 +113,7 @@ impl Sender {
             want.done(result);
         }
         for Shared { want, work } in late {
-            let shown = Arc::clone(shown);
-            want.apart(async move {
-                let _shown = shown;
-                work.await
-            });
+            want.apart(work);
         }
     }
 
@@ -135,7 +129,7 @@ impl Sender {
         self.sent(blob, &need, result)
     }
 
-    async fn large<'a>(&'a self, errand: Errand<'a>, mut needs: Vec<Need<'a>>, shown: &Arc<Shown>) {
+    async fn large<'a>(&'a self, errand: Errand<'a>, mut needs: Vec<Need<'a>>) {
         let reading = errand.source.reading(errand.blob);
         let sessions: Vec<_> = needs.iter_mut().map(Need::take_session).collect();
         let mut needs: Vec<Option<Need<'a>>> = needs.into_iter().map(Some).collect();
@@ -148,18 +142,19 @@ impl Sender {
                 Tried::Failed(error) => want.done(Err(error)),
                 Tried::LetGo(start) => {
                     want.let_go();
-                    want.apart(self.rest(errand, need, start, reading.clone(), Arc::clone(shown)));
+                    want.apart(self.rest(errand, need, start, reading.clone()));
                 }
             }
         };
         if let [(target, _)] = targets.as_slice() {
             let target = *target;
             let session = targets.into_iter().find_map(|(_, session)| session);
-            let (body, pace) = open(&reading, 0, shown);
+            let (body, pace) = self.open(errand.blob, &reading, 0);
             tell(0, try_once(target, errand.blob, session, body, &pace).await);
         } else {
             let bytes = reading.from(0).map_err(Error::source);
-            let bytes = bytes.inspect_ok(|chunk| shown.read(chunk));
+            let shown = self.progress.reading(errand.blob, 0);
+            let bytes = bytes.inspect_ok(move |chunk| shown.read(chunk.len() as u64));
             fan_out(bytes, errand.blob, targets, tell).await;
         }
     }
@@ -171,10 +166,9 @@ impl Sender {
         need: Need<'a>,
         start: Start,
         reading: Reading,
-        shown: Arc<Shown>,
     ) -> Result<(), Error> {
         let _permit = self.apart.acquire().await;
-        let open = |offset| open(&reading, offset, &shown);
+        let open = |offset| self.open(errand.blob, &reading, offset);
         let result = upload(need.want.target, errand.blob, start, open).await;
         self.sent(errand.blob, &need, result)
     }
@@ -186,34 +180,12 @@ impl Sender {
         }
         result
     }
-}
 
-/// The bytes of a blob from an offset on, as they are sent.
-fn open(reading: &Reading, offset: u64, shown: &Arc<Shown>) -> (Body, Pace) {
-    let pace = Pace::new(shown.blob.size.saturating_sub(offset));
-    let shown = Arc::clone(shown);
-    let bytes = reading.from(offset).map_err(Error::source);
-    (pace.watch(bytes, move |chunk| shown.read(chunk)), pace)
-}
-
-/// A blob on its way, as progress shows it: it has ended when nobody sends it any more.
-struct Shown {
-    blob: Blob,
-    progress: Progress,
-}
-
-impl Shown {
-    fn new(blob: &Blob, progress: &Progress) -> Arc<Self> {
-        Arc::new(Self { blob: blob.clone(), progress: progress.clone() })
-    }
-
-    fn read(&self, chunk: &Bytes) {
-        self.progress.tell(&Event::Read { blob: &self.blob, bytes: chunk.len() as u64 });
-    }
-}
-
-impl Drop for Shown {
-    fn drop(&mut self) {
-        self.progress.tell(&Event::Ended { blob: &self.blob });
+    /// The bytes of a blob from an offset on, as they are sent.
+    fn open(&self, blob: &Blob, reading: &Reading, offset: u64) -> (Body, Pace) {
+        let pace = Pace::new(blob.size.saturating_sub(offset));
+        let bytes = reading.from(offset).map_err(Error::source);
+        let shown = self.progress.reading(blob, offset);
+        (pace.watch(bytes, move |chunk| shown.read(chunk.len() as u64)), pace)
     }
 }

@@ -122,19 +122,35 @@ fn conditions(
     if let Some(worst) =
         failures.min_by_key(|trouble| (trouble.class.retry() != Retry::Terminal, trouble.class))
     {
-        let message = format!("{summary}; {}", worst.message);
-        return vec![condition("Ready", "False", worst.class.as_str(), message)];
+        let (reason, message) = (worst.class.as_str(), format!("{summary}; {}", worst.message));
+        let mut conditions = vec![condition("Ready", "False", reason, message.clone())];
+        if troubles.len() == results.len() && troubles.iter().all(|trouble| waits_for_a_person(trouble.class))
+        {
+            conditions.push(condition("Stalled", "True", reason, message));
+        }
+        return conditions;
     }
     let Some(deferred) = troubles.first() else {
         return vec![condition("Ready", "True", "InSync", summary)];
     };
     // What a limit puts off is no failure: readiness stays as it was, and a first run is still going on.
-    let message = format!("{summary}; {}", deferred.message);
-    match context.before.conditions.iter().find(|old| old.type_ == "Ready") {
-        Some(ready) => vec![ready.clone()],
-        None => vec![
-            condition("Ready", "Unknown", Class::RateLimited.as_str(), message.clone()),
-            condition("Reconciling", "True", Class::RateLimited.as_str(), message),
-        ],
+    let (reason, message) = (Class::RateLimited.as_str(), format!("{summary}; {}", deferred.message));
+    let before = |type_| context.before.conditions.iter().find(|old| old.type_ == type_);
+    let readiness = before("Ready").map_or("Unknown", |old| &old.status);
+    let mut conditions = vec![condition("Ready", readiness, reason, message.clone())];
+    let is_first_run = before("Ready").is_none()
+        || before("Reconciling").is_some()
+        || context.before.observed_generation != context.generation;
+    if is_first_run {
+        conditions.push(condition("Reconciling", "True", reason, message));
     }
+    conditions
 }
+
+/// Whether nothing but another spec or Secret helps. What another source or a registry can heal by itself is not stuck.
+const fn waits_for_a_person(class: Class) -> bool {
+    matches!(class, Class::InvalidSpec | Class::Unauthorized | Class::Forbidden)
+}
+
+#[cfg(test)]
+mod tests;

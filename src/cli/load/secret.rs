@@ -16,8 +16,8 @@ const TYPE: &str = "kubernetes.io/dockerconfigjson";
 const KEY: &str = ".dockerconfigjson";
 const MAKE: &str = "make it with `kubectl create secret docker-registry NAME … --dry-run=client -o yaml`";
 
-/// A Secret that was read. It does not show what it holds.
-#[derive(Clone)]
+/// A Secret that was read. It does not show what it holds. Two are equal if they hold the same.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
     pub(super) namespace: String,
     pub(super) name: String,
@@ -43,6 +43,20 @@ impl Secret {
         }
     }
 }
+
+impl PartialEq for Holds {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::DockerConfig(config), Self::DockerConfig(other)) => {
+                config.expose_secret() == other.expose_secret()
+            }
+            (Self::Other(of), Self::Other(other)) => of == other,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Holds {}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
