@@ -86,11 +86,6 @@ impl Wire {
         self.toxic(way, "limit_data", json!({"bytes": bytes})).await;
     }
 
-    /// Bytes go nowhere, and connections stay open.
-    pub async fn stall(&self, way: Way) {
-        self.toxic(way, "timeout", json!({"timeout": 0})).await;
-    }
-
     /// New connections are reset when the first byte comes.
     pub async fn reset(&self, way: Way) {
         self.toxic(way, "reset_peer", json!({"timeout": 0})).await;
