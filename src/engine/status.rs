@@ -138,3 +138,6 @@ fn conditions(
         ],
     }
 }
+
+#[cfg(test)]
+mod tests;
