@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "the other modules of the test binary use it")]
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     process::{Output, Stdio},
 };
@@ -14,6 +15,14 @@ use tokio::process::{Child, Command};
 /// A folder with a manifest, a state directory and no credentials.
 pub struct Desk {
     folder: TempDir,
+}
+
+/// What is recorded of one reference on a target.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+pub struct Recorded {
+    pub digest: String,
+    pub origin: String,
+    pub state: String,
 }
 
 /// What a run of the program left.
@@ -98,6 +107,17 @@ impl Desk {
             }
         }
         records
+    }
+
+    /// What is recorded of each reference on a target.
+    pub fn references(&self) -> BTreeMap<String, Recorded> {
+        let mut references = BTreeMap::new();
+        for target in self.records().iter().flat_map(|record| record["targets"].as_array().unwrap()) {
+            let reference = target["reference"].as_str().unwrap().to_owned();
+            let recorded = serde_json::from_value(target.clone()).unwrap();
+            assert_eq!(references.insert(reference, recorded), None, "{target} is recorded twice");
+        }
+        references
     }
 }
 

@@ -7,70 +7,19 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use http::{Method, StatusCode, request::Parts};
+use http::{Method, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{Notify, Semaphore};
 
 use crate::{
     command::Desk,
+    pair::{Pair, answer, is, once, sends, soon, until},
     testbed::{
         images::Image,
-        proxy::{Proxy, Verdict},
+        proxy::{Proxy, Seen, Verdict},
         registry::Registry,
-        toxiproxy::{Toxiproxy, Way},
     },
 };
-
-/// A source with one image of two platforms, and an empty target.
-struct Pair {
-    source: Registry,
-    target: Registry,
-    image: Image,
-}
-
-impl Pair {
-    async fn start() -> Self {
-        let (source, target) = tokio::join!(Registry::v3().start(), Registry::v3().start());
-        let image = Image::multi(1, &["linux/amd64", "linux/arm64"], &[300_000, 3_000]);
-        source.push("team/app", "v1", &image).await;
-        Self { source, target, image }
-    }
-
-    fn desk(source: &str, target: &str) -> Desk {
-        Desk::new(&format!(
-            "images:\n- name: app\n  source: {source}/team/app:v1\ntargets:\n- name: copy\n  repository: {target}/{{path}}"
-        ))
-    }
-
-    async fn assert_copied(&self) {
-        assert_eq!(self.target.digest("team/app", "v1").await.as_ref(), Some(self.image.digest()));
-        self.target.complete("team/app", "v1").await;
-    }
-
-    async fn assert_nothing_published(&self) {
-        assert_eq!(self.target.digest("team/app", "v1").await, None);
-    }
-}
-
-fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Verdict {
-    let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-    Verdict::Answer(StatusCode::from_u16(status).unwrap(), headers, Bytes::copy_from_slice(body.as_bytes()))
-}
-
-/// Answers the first request that `step` is about with `verdict`, and lets the rest pass.
-fn once(
-    step: impl Fn(&Parts) -> bool + Send + Sync + 'static,
-    verdict: impl Fn() -> Verdict + Send + Sync + 'static,
-) -> (Arc<AtomicUsize>, impl Fn(&Parts) -> Verdict + Send + Sync + 'static) {
-    let met = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&met);
-    let rule = move |request: &Parts| {
-        if step(request) && count.fetch_add(1, Ordering::SeqCst) == 0 { verdict() } else { Verdict::Pass }
-    };
-    (met, rule)
-}
-
-fn is(method: Method, part: &'static str) -> impl Fn(&Parts) -> bool + Send + Sync + Clone + 'static {
-    move |request| request.method == method && request.uri.path().contains(part)
-}
 
 #[tokio::test]
 async fn a_5xx_in_any_one_step_is_got_over() {
@@ -106,25 +55,90 @@ async fn a_5xx_in_any_one_step_is_got_over() {
 #[tokio::test]
 async fn a_torn_download_goes_on_where_it_tore() {
     let pair = Pair::start().await;
-    let (_, rule) = once(is(Method::GET, "/blobs/"), || Verdict::TearResponse(100_000));
+    let path = format!("/blobs/{}", pair.large().digest);
+    let (_, rule) = once(is(Method::GET, &path), || Verdict::TearResponse(100_000));
     let from = Proxy::with(&pair.source.host(), rule).await;
     Pair::desk(&from.host(), &pair.target.host()).synced().await;
     pair.assert_copied().await;
+
+    let seen: Vec<_> = from.requests().into_iter().filter(|seen| seen.path.ends_with(&path)).collect();
+    assert_eq!((seen.len(), seen[0].down(), seen[0].header("range")), (2, 100_000, None));
+    let range = seen[1].header("range").expect("it goes on with a range");
+    let from: u64 = range.strip_prefix("bytes=").unwrap().strip_suffix('-').unwrap().parse().unwrap();
+    assert!((1..=100_000).contains(&from), "{range}");
+    assert_eq!((seen[1].status(), seen[1].down()), (206, pair.large().size - from));
 }
 
 #[tokio::test]
-async fn a_torn_upload_goes_on_or_begins_anew() {
-    for tear in [0, 1, 70_000, 299_000] {
-        for old in [false, true] {
-            let mut pair = Pair::start().await;
-            if old {
-                pair.target = Registry::v2_8().start().await;
-            }
-            let (_, rule) = once(is(Method::PUT, "/blobs/uploads/"), move || Verdict::TearRequest(tear));
-            let to = Proxy::with(&pair.target.host(), rule).await;
-            Pair::desk(&pair.source.host(), &to.host()).synced().await;
-            pair.assert_copied().await;
-        }
+async fn a_torn_manifest_and_a_torn_config_are_asked_for_again() {
+    let pair = Pair::start().await;
+    for path in [format!("/manifests/{}", pair.image.digest()), format!("/blobs/{}", pair.small().digest)] {
+        let target = Registry::v3().start().await;
+        let (_, rule) = once(is(Method::GET, &path), || Verdict::TearResponse(50));
+        let from = Proxy::with(&pair.source.host(), rule).await;
+        Pair::desk(&from.host(), &target.host()).synced().await;
+        target.complete("team/app", "v1").await;
+        let seen: Vec<_> = from.requests().into_iter().filter(|seen| seen.path.ends_with(&path)).collect();
+        assert_eq!((seen.len(), seen[0].down()), (2, 50), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_torn_upload_goes_on_where_the_registry_stands() {
+    for tear in [70_000, 299_000] {
+        let pair = Pair::start().await;
+        let gate = Arc::new(Semaphore::new(0));
+        let (large, held) = (sends(pair.large()), Arc::clone(&gate));
+        let (_, torn) = once(large, move || Verdict::TearRequest(tear));
+        let to = Proxy::with(&pair.target.host(), move |request| match request.method {
+            Method::GET if request.uri.path().contains("/uploads/") => Verdict::Hold(Arc::clone(&held)),
+            _ => torn(request),
+        })
+        .await;
+        // Where it stands is not told before it has stored some of what came.
+        let stored = async || {
+            let torn = to.requests().into_iter().find(|seen| seen.method == Method::PUT && seen.up() == tear);
+            let session = torn.and_then(|torn| Some(torn.path.split(['/', '?']).nth(6)?.to_owned()));
+            let repository = pair.target.storage().join("docker/registry/v2/repositories/team/app");
+            session.is_some_and(|session| {
+                let data = std::fs::metadata(repository.join("_uploads").join(session).join("data"));
+                data.is_ok_and(|data| data.len() > 1)
+            })
+        };
+        let open = async {
+            until("the registry has some of the blob", stored).await;
+            gate.add_permits(Semaphore::MAX_PERMITS / 2);
+        };
+        let desk = Pair::desk(&pair.source.host(), &to.host());
+        tokio::join!(desk.synced(), open);
+        pair.assert_copied().await;
+
+        let resumed = to.requests().into_iter().rfind(|seen| seen.method == Method::PATCH);
+        let resumed = resumed.expect("it goes on in the session");
+        let range = resumed.header("content-range").unwrap();
+        let (first, last) = range.split_once('-').unwrap();
+        assert!((2..=tear).contains(&first.parse().unwrap()), "{range}");
+        assert_eq!(last, (pair.large().size - 1).to_string());
+        let sent = to.requests().into_iter().filter(|seen| seen.header("content-length") == Some("300032"));
+        assert_eq!(sent.count(), 2, "each of the large layers was begun once");
+    }
+}
+
+#[tokio::test]
+async fn a_torn_upload_of_which_the_registry_kept_nothing_begins_anew() {
+    for (tear, target) in
+        [(0, Registry::v3()), (1, Registry::v3()), (70_000, Registry::v2_8()), (299_000, Registry::v2_8())]
+    {
+        let pair = Pair::with(Registry::v3(), target).await;
+        let (_, rule) = once(sends(pair.large()), move || Verdict::TearRequest(tear));
+        let to = Proxy::with(&pair.target.host(), rule).await;
+        Pair::desk(&pair.source.host(), &to.host()).synced().await;
+        pair.assert_copied().await;
+        let name = format!("digest=sha256%3A{}", pair.large().digest.hex());
+        let sent: Vec<_> = to.requests().into_iter().filter(|seen| seen.path.ends_with(&name)).collect();
+        assert_eq!((sent[0].status(), sent[0].up()), (0, tear), "it was torn");
+        assert_eq!(sent.last().unwrap().status(), 201);
+        assert!(sent.len() > 1);
     }
 }
 
@@ -154,20 +168,30 @@ async fn a_short_retry_after_is_waited_out() {
 
 #[tokio::test]
 async fn a_long_limit_defers_in_seconds_and_as_a_date_and_says_until_when() {
-    let date =
-        (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(3)).strftime("%a, %d %b %Y %H:%M:%S GMT");
-    for header in ["7200".to_owned(), date.to_string()] {
+    let hours = SignedDuration::from_hours;
+    let date = Timestamp::now() + hours(3);
+    for header in ["7200".to_owned(), date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()] {
         let pair = Pair::start().await;
+        let retry_after = header.clone();
         let from = Proxy::with(&pair.source.host(), move |request| {
             if request.method == Method::GET && request.uri.path().contains("/manifests/") {
-                answer(429, &[("retry-after", &header)], r#"{"errors":[{"code":"TOOMANYREQUESTS"}]}"#)
+                answer(429, &[("retry-after", &retry_after)], r#"{"errors":[{"code":"TOOMANYREQUESTS"}]}"#)
             } else {
                 Verdict::Pass
             }
         })
         .await;
+        let begin = Timestamp::now();
         let ran = Pair::desk(&from.host(), &pair.target.host()).sync().await.expect(4);
+        let end = Timestamp::now();
         assert!(ran.stdout.contains("deferred"), "{}", ran.stdout);
+        let (_, said) = ran.stdout.split_once("wait until ").expect("it says until when");
+        let until: Timestamp = said.split_whitespace().next().unwrap().parse().unwrap();
+        let is_named = header != "7200";
+        let (earliest, latest) = if is_named { (date, date) } else { (begin + hours(2), end + hours(2)) };
+        // It is told in whole seconds.
+        let second = SignedDuration::from_secs(1);
+        assert!((earliest - second..=latest + second).contains(&until), "{header}: {until}");
         pair.assert_nothing_published().await;
     }
 }
@@ -244,12 +268,13 @@ async fn a_tag_that_moves_between_head_and_get_gives_one_of_the_two_images_and_n
 }
 
 #[tokio::test]
-async fn a_registry_that_says_it_has_a_blob_and_has_not_is_sent_it() {
+async fn a_registry_that_says_it_has_blobs_and_has_not_is_sent_them() {
     let pair = Pair::start().await;
-    let to = Proxy::with(&pair.target.host(), |request| {
+    let size = pair.large().size.to_string();
+    let to = Proxy::with(&pair.target.host(), move |request| {
         // As a cache does whose blobs a garbage collection took.
         if request.method == Method::HEAD && request.uri.path().contains("/blobs/") {
-            answer(200, &[("content-length", "301056")], "")
+            answer(200, &[("content-length", &size)], "")
         } else if request.method == Method::POST
             && request.uri.query().is_some_and(|query| query.contains("mount="))
         {
@@ -261,17 +286,13 @@ async fn a_registry_that_says_it_has_a_blob_and_has_not_is_sent_it() {
     .await;
     Pair::desk(&pair.source.host(), &to.host()).synced().await;
     pair.assert_copied().await;
-}
 
-#[tokio::test]
-async fn a_slow_and_narrow_wire_only_takes_longer() {
-    let pair = Pair::start().await;
-    let toxiproxy = Toxiproxy::start().await;
-    let (from, to) = (toxiproxy.wire(&pair.source.host()).await, toxiproxy.wire(&pair.target.host()).await);
-    from.latency(20).await;
-    to.bandwidth(Way::Up, 2_000).await;
-    Pair::desk(from.host(), to.host()).synced().await;
-    pair.assert_copied().await;
+    let requests = to.requests();
+    let refused = requests.iter().position(|seen| seen.path.contains("/manifests/") && seen.status() == 400);
+    let refused = refused.expect("the lie is believed until the registry refuses a manifest");
+    let sent = |seen: &&Seen| seen.method == Method::PUT && seen.path.contains("/uploads/");
+    assert_eq!(requests[..refused].iter().filter(sent).count(), 0);
+    assert_eq!(requests.iter().filter(sent).count(), pair.image.all_blobs().len());
 }
 
 #[tokio::test]
@@ -354,28 +375,55 @@ async fn after_the_state_is_deleted_what_is_there_counts_as_found_and_is_not_cop
 }
 
 #[tokio::test]
-async fn an_interrupt_ends_the_run_and_leaves_no_tag_that_is_not_complete() {
-    let pair = Pair::start().await;
-    let held = Arc::new(tokio::sync::Semaphore::new(0));
-    let reached = Arc::new(tokio::sync::Notify::new());
-    let (gate, notify) = (Arc::clone(&held), Arc::clone(&reached));
-    let to = Proxy::with(&pair.target.host(), move |request| {
-        if request.method == Method::PUT {
-            notify.notify_one();
-            return Verdict::Hold(Arc::clone(&gate));
-        }
-        Verdict::Pass
-    })
-    .await;
-    let desk = Pair::desk(&pair.source.host(), &to.host());
-    let run = desk.start();
-    reached.notified().await;
-    let pid = run.id().unwrap().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    let output = run.wait_with_output().await.unwrap();
-    assert_eq!(output.status.code(), Some(130));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("interrupted"));
-    pair.assert_nothing_published().await;
+async fn an_interrupt_ends_the_run_keeps_what_is_complete_and_leaves_no_tag_that_is_not() {
+    let target = Registry::v3().sparse_indexes();
+    let pair = Pair::with(Registry::v3(), target).await;
+    let other = Image::multi(2, &["linux/amd64", "linux/arm64"], &[200_000, 3_000]);
+    pair.source.push("team/other", "v1", &other).await;
+    let steps = [
+        (Method::PUT, "/blobs/uploads/"),
+        (Method::PUT, "/manifests/sha256:"),
+        (Method::PUT, "/manifests/v1"),
+    ];
+    for (number, (method, part)) in steps.into_iter().enumerate() {
+        let place = format!("place{number}");
+        let (gate, reached) = (Arc::new(Semaphore::new(0)), Arc::new(Notify::new()));
+        let step = is(method, part);
+        let (held, notify, other) = (Arc::clone(&gate), Arc::clone(&reached), format!("{place}/other/"));
+        let to = Proxy::credulous(&pair.target, move |request| {
+            if step(request) && request.uri.path().contains(&other) {
+                notify.notify_one();
+                return Verdict::Hold(Arc::clone(&held));
+            }
+            Verdict::Pass
+        })
+        .await;
+        let desk = Desk::new(&format!(
+            "images:\n- name: app\n  source: {0}/team/app:v1\n- name: other\n  source: {0}/team/other:v1\n\
+             targets:\n- name: copy\n  repository: {1}/{place}/{{name}}",
+            pair.source.host(),
+            to.host()
+        ));
+        let run = desk.start();
+        soon("the step is reached", reached.notified()).await;
+        let (app, other) = (format!("{place}/app"), format!("{place}/other"));
+        until("the other image is published", async || pair.target.digest(&app, "v1").await.is_some()).await;
+        let pid = run.id().unwrap().to_string();
+        assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        let output = soon("the run ends", run.wait_with_output()).await.unwrap();
+        assert_eq!(output.status.code(), Some(130));
+        assert!(String::from_utf8_lossy(&output.stdout).contains("interrupted"));
+        assert_eq!(pair.target.digest(&other, "v1").await, None, "{part}");
+        pair.target.complete(&app, "v1").await;
+        assert_eq!(desk.references()[&format!("{}/{app}:v1", to.host())].origin, "Written");
+
+        gate.add_permits(Semaphore::MAX_PERMITS / 2);
+        to.reset();
+        desk.synced().await;
+        pair.target.complete(&other, "v1").await;
+        assert_eq!(to.count(&Method::PUT, &format!("/{app}/")), 0, "what was complete is not sent again");
+        assert_eq!(to.believed(), 0);
+    }
 }
 
 /// A file system of a few pages, all of them taken.
@@ -411,9 +459,9 @@ async fn what_cannot_be_recorded_because_the_disk_is_full_is_not_published() {
     let pair = Pair::start().await;
     let desk = Pair::desk(&pair.source.host(), &pair.target.host());
     let full = FullDisk::mount(&desk.state().join("imagesync"));
-    // Another image's run leaves the directory's own files there.
-    desk.run(&["sync", "--dry-run", "-f", "sync.yaml"]).await.expect(3);
+    // An earlier run has left the directory's own files there: only records are lacking.
     std::fs::write(full.0.join("format"), "imagesync-state/v1\n").unwrap();
+    std::fs::write(full.0.join("lock"), "").unwrap();
     full.fill();
     let ran = desk.sync().await.expect(1);
     assert!(ran.stdout.contains("No space left"), "{}", ran.stdout);

@@ -1,20 +1,22 @@
-//! `kill -9` at any instant: each tag on the target stays complete, and the next run goes on where this one stopped.
+//! `kill -9` at any instant: each tag on each target stays complete, and the next run goes on where this one stopped.
+//!
+//! Tags move from one generation of images to the next. The targets take manifests without a look at what they name, so
+//! that nothing but the order in which the program sends things keeps a tag complete.
 
 use std::{
-    collections::BTreeSet,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    collections::{BTreeMap, BTreeSet},
+    ops::AddAssign,
+    sync::{Arc, Mutex},
 };
 
-use http::Method;
+use http::{Method, request::Parts};
+use imagesync::digest::Digest;
 use tokio::sync::Notify;
 
 use crate::{
-    command::Desk,
+    command::{Desk, Recorded},
     testbed::{
-        images::Image,
+        images::{Format, Image, Layer},
         proxy::{Proxy, Verdict},
         registry::Registry,
     },
@@ -27,94 +29,257 @@ fn kills() -> usize {
 
 /// Runs that are killed side by side.
 const LANES: usize = 4;
+/// After so many kills a lane begins anew, with targets that have nothing.
+const ERA: usize = 10;
+/// A whole run asks all registries about 131 times; what comes later kills a run that is done.
+const REQUESTS: usize = 140;
+/// From here on manifests and tags are written, so more runs are killed there.
+const MANIFESTS: usize = 80;
 
-const IMAGES: u64 = 4;
+/// What is at the source.
+const SOURCES: [(&str, &str); 3] = [("app", "1.0"), ("app", "1.1"), ("web", "latest")];
+/// What shall be on each target, and which of the sources it shows: `stable` is an alias of the newest.
+const NAMES: [(&str, &str, usize); 4] =
+    [("app", "1.0", 0), ("app", "1.1", 1), ("app", "stable", 1), ("web", "latest", 2)];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_instant_a_run_is_killed_at_every_tag_is_complete_and_the_next_run_finishes() {
-    let (source, target) = tokio::join!(Registry::v3().start(), Registry::v3().start());
-    for seed in 0..IMAGES {
-        let image = Image::multi(seed, &["linux/amd64", "linux/arm64"], &[150_000, 2_000]);
-        source.push("team/app", &format!("v{seed}"), &image).await;
-    }
-    let lanes = (0..LANES).map(|lane| {
-        let (source, target) = (&source, &target);
-        async move {
-            let mut random = fastrand::Rng::with_seed(lane as u64);
-            for round in 0..kills().div_ceil(LANES) {
-                let name = format!("lane{lane}/round{round}");
-                // A whole run has about 60 requests to the target; what comes later kills a run that is done.
-                kill_once(source, target, &name, random.usize(1..70), random.bool()).await;
+    let lanes = (0..LANES).map(|lane| async move {
+        let mut random = fastrand::Rng::with_seed(lane as u64);
+        let (mut seen, mut left) = (Seen::default(), kills().div_ceil(LANES));
+        while left > 0 {
+            let mut era = Era::start().await;
+            for _ in 0..left.min(ERA) {
+                seen += era.kill_once(&mut random).await;
             }
+            left -= left.min(ERA);
         }
+        seen
     });
-    futures::future::join_all(lanes).await;
+    let mut seen = Seen::default();
+    futures::future::join_all(lanes).await.into_iter().for_each(|lane| seen += lane);
+    println!("{seen:?}");
+    // The instants are spread over the runs: tags were met that had not come, not moved, and moved.
+    assert!(seen.absent > 0 && seen.old > 0 && seen.new > 0, "{seen:?}");
+    assert!(seen.mounted > 0, "the base that repositories share is mounted: {seen:?}");
 }
 
-/// Kills one run when the target was asked for the `instant`th time, before or while it answers.
-async fn kill_once(source: &Registry, target: &Registry, name: &str, instant: usize, before: bool) {
-    let (asked, due) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
-    let wire = {
-        let due = Arc::clone(&due);
-        Proxy::with(&target.host(), move |_| {
-            if asked.fetch_add(1, Ordering::SeqCst) + 1 != instant {
-                return Verdict::Pass;
-            }
-            due.notify_one();
-            if before { Verdict::TearRequest(0) } else { Verdict::Pass }
-        })
-        .await
-    };
-    let desk = Desk::new(&format!(
-        "images:\n- name: app\n  source: {}/team/app\n  select: {{patterns: ['v\\d+']}}\n\
-         targets:\n- name: copy\n  repository: {}/{name}/{{path}}",
-        source.host(),
-        wire.host()
-    ));
-    let mut run = desk.start();
-    tokio::select! {
-        () = due.notified() => run.kill().await.unwrap(),
-        status = run.wait() => assert!(status.unwrap().code().is_some(), "nobody else kills it"),
-    }
+/// What was met after kills.
+#[derive(Debug, Default)]
+struct Seen {
+    absent: usize,
+    old: usize,
+    new: usize,
+    mounted: usize,
+}
 
-    let repository = format!("{name}/team/app");
-    let tags = target.tags(&repository).await;
-    for tag in &tags {
-        target.complete(&repository, tag).await;
-    }
-    let there = blobs_there(source, target, &repository).await;
-
-    wire.reset();
-    desk.synced().await;
-    for seed in 0..IMAGES {
-        target.complete(&repository, &format!("v{seed}")).await;
-    }
-    for upload in wire
-        .requests()
-        .into_iter()
-        .filter(|seen| seen.method == Method::PUT && seen.path.contains("/uploads/"))
-    {
-        let again = there.iter().find(|digest| upload.path.replace("%3A", ":").contains(digest.as_str()));
-        assert_eq!(again, None, "a blob that was there was sent again");
-    }
-    for record in desk.records() {
-        let target = &record["targets"][0];
-        assert_eq!(target["origin"], "Written", "{record}");
-        assert_eq!(target["state"], "InSync", "{record}");
+impl AddAssign for Seen {
+    fn add_assign(&mut self, other: Self) {
+        self.absent += other.absent;
+        self.old += other.old;
+        self.new += other.new;
+        self.mounted += other.mounted;
     }
 }
 
-/// Which of the source's blobs the target has, tagged or not.
-async fn blobs_there(source: &Registry, target: &Registry, repository: &str) -> BTreeSet<String> {
-    let mut there = BTreeSet::new();
-    for seed in 0..IMAGES {
-        for blob in source.complete("team/app", &format!("v{seed}")).await.blobs {
-            let head =
-                target.request(Method::HEAD, repository, &format!("blobs/{blob}")).send().await.unwrap();
-            if head.status().is_success() {
-                there.insert(blob.to_string());
+/// Kills the run at one of the requests that come by.
+#[derive(Default)]
+struct Trap(Mutex<Option<Shot>>);
+
+struct Shot {
+    /// Requests that come before it.
+    before: usize,
+    verdict: Verdict,
+    due: Arc<Notify>,
+}
+
+impl Trap {
+    fn set(&self, shot: Option<Shot>) {
+        *self.0.lock().unwrap() = shot;
+    }
+
+    fn rule(self: &Arc<Self>) -> impl Fn(&Parts) -> Verdict + Send + Sync + 'static {
+        let trap = Arc::clone(self);
+        move |_| {
+            let mut trap = trap.0.lock().unwrap();
+            match &mut *trap {
+                None => Verdict::Pass,
+                Some(shot) if shot.before > 0 => {
+                    shot.before -= 1;
+                    Verdict::Pass
+                }
+                Some(_) => {
+                    let shot = trap.take().unwrap();
+                    shot.due.notify_one();
+                    shot.verdict
+                }
             }
         }
     }
-    there
+}
+
+/// One sync over several generations of images.
+struct Era {
+    source: Registry,
+    targets: [Registry; 2],
+    from: Proxy,
+    to: [Proxy; 2],
+    trap: Arc<Trap>,
+    desk: Desk,
+    /// What is at the source now, in the order of [`SOURCES`].
+    images: Vec<Image>,
+}
+
+impl Era {
+    async fn start() -> Self {
+        let target = || Registry::v3().sparse_indexes().start();
+        let (source, a, b) = tokio::join!(Registry::v3().start(), target(), target());
+        let trap = Arc::<Trap>::default();
+        let from = Proxy::with(&source.host(), trap.rule()).await;
+        let to = [Proxy::credulous(&a, trap.rule()).await, Proxy::credulous(&b, trap.rule()).await];
+        let desk = Desk::new(&format!(
+            "images:\n- {{name: app, source: '{0}/app', select: {{semver: '>=1'}}}}\n\
+             - {{name: web, source: '{0}/web:latest'}}\n\
+             targets:\n\
+             - {{name: a, repository: '{1}/{{path}}', aliases: [{{tag: stable, of: Newest}}]}}\n\
+             - {{name: b, repository: '{2}/{{path}}', aliases: [{{tag: stable, of: Newest}}]}}",
+            from.host(),
+            to[0].host(),
+            to[1].host(),
+        ));
+        Self { source, targets: [a, b], from, to, trap, desk, images: Vec::new() }
+    }
+
+    /// Moves every tag at the source to a new image. All of them share their first layer.
+    async fn next_generation(&mut self, random: &mut fastrand::Rng) {
+        let platforms = ["linux/amd64", "linux/arm64"];
+        let bases = platforms.map(|_| Layer::new(random.u64(..), 70_000));
+        self.images.clear();
+        for (repository, tag) in SOURCES {
+            let children = platforms.iter().zip(&bases).map(|(platform, base)| {
+                let own = Layer::new(random.u64(..), 2_000);
+                Image::of(Format::Oci, platform, vec![base.clone(), own])
+            });
+            let image = Image::index(children.collect());
+            self.source.push(repository, tag, &image).await;
+            self.images.push(image);
+        }
+    }
+
+    /// Kills one run at any of its requests, before, amid or after it, and lets the next one finish.
+    async fn kill_once(&mut self, random: &mut fastrand::Rng) -> Seen {
+        let old: Vec<Digest> = self.images.iter().map(|image| image.digest().clone()).collect();
+        self.next_generation(random).await;
+        let due = Arc::new(Notify::new());
+        let verdict = match random.u8(..3) {
+            0 => Verdict::Pass,
+            1 => Verdict::TearRequest(0),
+            _ => Verdict::TearRequest(random.u64(1..70_000)),
+        };
+        self.trap.set(Some(Shot {
+            before: if random.bool() { random.usize(..REQUESTS) } else { random.usize(MANIFESTS..REQUESTS) },
+            verdict,
+            due: Arc::clone(&due),
+        }));
+        let mut run = self.desk.start();
+        tokio::select! {
+            () = due.notified() => run.kill().await.unwrap(),
+            status = run.wait() => assert!(status.unwrap().code().is_some(), "nobody else kills it"),
+        }
+        self.trap.set(None);
+        let mut seen = self.check_after_kill(&old).await;
+        seen.mounted += self.mounted();
+
+        let there = self.blobs_there().await;
+        self.to.iter().for_each(Proxy::reset);
+        self.desk.synced().await;
+        self.check_after_run().await;
+        seen.mounted += self.mounted();
+        self.check_nothing_sent_again(&there);
+        [&self.from, &self.to[0], &self.to[1]].into_iter().for_each(Proxy::reset);
+        seen
+    }
+
+    /// Every tag shows its old image or its new one, complete; and one that was written is known as written by us.
+    async fn check_after_kill(&self, old: &[Digest]) -> Seen {
+        let mut seen = Seen::default();
+        let records = self.desk.references();
+        for (target, wire) in self.targets.iter().zip(&self.to) {
+            for (repository, tag, source) in NAMES {
+                let there = target.digest(repository, tag).await;
+                if there.as_ref() == Some(self.images[source].digest()) {
+                    let record = records.get(&format!("{}/{repository}:{tag}", wire.host()));
+                    let record = record.expect("what is published was recorded before");
+                    assert_eq!(record.digest, self.images[source].digest().as_str());
+                    assert_eq!(record.origin, "Written");
+                    seen.new += 1;
+                } else {
+                    assert_eq!(there.as_ref(), old.get(source), "{repository}:{tag} is neither old nor new");
+                    *(if there.is_some() { &mut seen.old } else { &mut seen.absent }) += 1;
+                }
+                if there.is_some() {
+                    target.complete(repository, tag).await;
+                }
+            }
+        }
+        seen
+    }
+
+    /// Every tag shows its new image, complete, and is recorded as written by us.
+    async fn check_after_run(&self) {
+        let mut wanted = BTreeMap::new();
+        for (target, wire) in self.targets.iter().zip(&self.to) {
+            for (repository, tag, source) in NAMES {
+                let digest = self.images[source].digest();
+                assert_eq!(target.digest(repository, tag).await.as_ref(), Some(digest));
+                target.complete(repository, tag).await;
+                let record = Recorded {
+                    digest: digest.to_string(),
+                    origin: "Written".to_owned(),
+                    state: "InSync".to_owned(),
+                };
+                wanted.insert(format!("{}/{repository}:{tag}", wire.host()), record);
+            }
+        }
+        assert_eq!(self.desk.references(), wanted);
+    }
+
+    /// Which blobs of the new images each repository has, tagged or not.
+    async fn blobs_there(&self) -> BTreeSet<(usize, &'static str, Digest)> {
+        let mut there = BTreeSet::new();
+        for (number, target) in self.targets.iter().enumerate() {
+            for ((repository, _), image) in SOURCES.iter().zip(&self.images) {
+                for blob in image.all_blobs() {
+                    let at = format!("blobs/{}", blob.digest);
+                    let head = target.request(Method::HEAD, repository, &at).send().await.unwrap();
+                    if head.status().is_success() {
+                        there.insert((number, *repository, blob.digest.clone()));
+                    }
+                }
+            }
+        }
+        there
+    }
+
+    fn check_nothing_sent_again(&self, there: &BTreeSet<(usize, &'static str, Digest)>) {
+        for (number, repository, digest) in there {
+            let again = self.to[*number].requests().into_iter().find(|seen| {
+                seen.method == Method::PUT
+                    && seen.path.starts_with(&format!("/v2/{repository}/blobs/uploads/"))
+                    && seen.path.ends_with(digest.hex())
+            });
+            assert!(again.is_none(), "{digest} was in {repository}, and was sent again");
+        }
+    }
+
+    /// How many blobs came from another repository of the target.
+    fn mounted(&self) -> usize {
+        let requests = self.to.iter().flat_map(Proxy::requests);
+        let mounts = requests.filter(|seen| {
+            seen.status() == 201
+                && (seen.path.starts_with("/v2/app/") && seen.path.ends_with("from=web")
+                    || seen.path.starts_with("/v2/web/") && seen.path.ends_with("from=app"))
+        });
+        mounts.count()
+    }
 }

@@ -213,6 +213,29 @@ async fn the_proxy_counts_requests_and_bytes_both_ways() {
 }
 
 #[tokio::test]
+async fn a_credulous_wire_takes_what_lacks_content_and_the_registry_serves_it_as_it_is() {
+    let registry = Registry::v3().sparse_indexes().start().await;
+    let wire = Proxy::credulous(&registry, |_| Verdict::Pass).await;
+    let image = Image::multi(12, &PLATFORMS, &[1_000]);
+    let child = &image.children[0];
+    let (wired, strict) = (Http::plain(&wire.host()), Http::plain(&registry.host()));
+    wired.put_manifest("app", "1", &image.root).await;
+    assert_eq!(wire.believed(), 0, "an index without its children is taken by the registry itself");
+    wired.put_manifest("app", "amd64", &child.root).await;
+    wired.put_manifest("app", child.digest().as_str(), &child.root).await;
+    assert_eq!(wire.believed(), 2);
+    assert_eq!(strict.digest("app", "amd64").await.as_ref(), Some(child.digest()));
+    assert!(registry.tags("app").await.contains(&"amd64".to_owned()));
+    let problem = registry.walk("app", "amd64").await.unwrap_err();
+    assert!(problem.contains("blob sha256:"), "{problem}");
+
+    for blob in image.all_blobs() {
+        wired.put_blob("app", blob).await;
+    }
+    registry.complete("app", "amd64").await;
+}
+
+#[tokio::test]
 async fn the_proxy_answers_tears_and_holds_where_it_is_told_to() {
     let registry = Registry::v3().start().await;
     let image = Image::single(10, &[300_000]);

@@ -1,4 +1,5 @@
-//! For as long as `make soak` says: tags move, registries fail and runs die, and every tag stays complete.
+//! For as long as `make soak` says: tags move, registries fail and runs die, and every tag stays complete, and known as
+//! ours. As in [`kill`](super::kill), the target takes manifests without a look at what they name.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -105,11 +106,11 @@ impl State {
 
 impl World {
     async fn new() -> Self {
-        let (source, target) = (Registry::v3().start().await, Registry::v3().start().await);
+        let (source, target) = (Registry::v3().start().await, Registry::v3().sparse_indexes().start().await);
         let weather = Arc::<Weather>::default();
         let wires = [
             Proxy::with(&source.host(), weather.rule()).await,
-            Proxy::with(&target.host(), weather.rule()).await,
+            Proxy::credulous(&target, weather.rule()).await,
         ];
         let (from, to) = (wires[0].host(), wires[1].host());
         let image = |(n, repository)| {
@@ -185,19 +186,30 @@ impl World {
         self.wires.iter().for_each(Proxy::reset);
     }
 
-    /// Every tag that is on the target is complete and one that the source has had; after a calm run, the newest.
+    /// Every tag that is on the target is complete, one that the source has had, and recorded as written by us; after a
+    /// calm run, it is the newest, and nothing else is recorded.
     async fn check(&self, calm: bool) {
+        let records = self.desk.references();
+        let mut recorded = 0;
         for (repository, name) in REPOSITORIES.iter().enumerate() {
             for (tag, label) in TAGS.iter().enumerate() {
                 let there = self.target.digest(name, label).await;
+                let record = records.get(&format!("{}/{name}:{label}", self.wires[1].host()));
+                recorded += usize::from(record.is_some());
                 if let Some(digest) = &there {
                     assert!(self.history[&(repository, tag)].contains(digest), "{name}:{label} is {digest}");
                     self.target.complete(name, label).await;
+                    let record = record.expect("what is published was recorded before");
+                    assert_eq!(record.origin, "Written", "{name}:{label}");
+                    // As long as it is not said to be in sync, the digest is the one that is about to be written.
+                    assert!(record.state != "InSync" || record.digest == digest.as_str(), "{name}:{label}");
                 }
                 if calm {
                     assert_eq!(there, self.source.digest(name, label).await, "{name}:{label}");
+                    assert_eq!(record.map(|record| record.state.as_str()), Some("InSync"), "{name}:{label}");
                 }
             }
         }
+        assert_eq!(records.len(), recorded, "{records:?}");
     }
 }

@@ -78,3 +78,6 @@ fn complete_places(plan: &Plan) -> BTreeSet<PlaceKey<'_>> {
     });
     places.collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,9 +3,10 @@
 use std::{
     io,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
@@ -35,6 +36,9 @@ struct State {
     /// How many bytes were handed over.
     handed_over: AtomicU64,
     error: Mutex<Option<Error>>,
+    /// What is being sent. A connection that is stuck keeps the body, for minutes: so it keeps this in its place, which can
+    /// be emptied.
+    bytes: Mutex<Option<BoxStream<'static, Result<Bytes, Error>>>>,
 }
 
 impl Pace {
@@ -59,11 +63,14 @@ impl Pace {
         S: Stream<Item = Result<Bytes, Error>> + Send + 'static,
     {
         let this = self.clone();
-        let mut body = Box::pin(body);
+        *this.bytes() = Some(body.boxed());
         futures::stream::poll_fn(move |context| {
             let state = &this.0;
             state.asked.fetch_add(1, Ordering::Relaxed);
-            let polled = body.poll_next_unpin(context);
+            let polled = match this.bytes().as_mut() {
+                Some(bytes) => bytes.poll_next_unpin(context),
+                None => return Poll::Ready(Some(Err(io::Error::other("the upload was given up")))),
+            };
             state.at_source.store(polled.is_pending(), Ordering::Relaxed);
             polled.map(|item| {
                 item.map(|chunk| match chunk {
@@ -81,6 +88,17 @@ impl Pace {
             })
         })
         .boxed()
+    }
+
+    /// Lets go of what is being sent: nothing is read for it any more, whatever the connection does.
+    pub(crate) fn give_up(&self) {
+        // Dropped outside the lock: what is read may have a lot to clean up.
+        let bytes = self.bytes().take();
+        drop(bytes);
+    }
+
+    fn bytes(&self) -> MutexGuard<'_, Option<BoxStream<'static, Result<Bytes, Error>>>> {
+        self.0.bytes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Why the body ended before its end, if the side that it was read from is to blame.
@@ -140,6 +158,19 @@ mod tests {
         body.next().await;
         body.next().await;
         assert!(tokio::time::timeout(LONG, pace.stalled(PATIENCE)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_was_given_up_is_read_no_more_although_the_connection_keeps_the_body() {
+        let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Bytes, Error>>(1);
+        let chunks = stream::unfold(receiver, |mut receiver| async move {
+            receiver.recv().await.map(|chunk| (chunk, receiver))
+        });
+        let pace = Pace::new(10);
+        let mut body = pace.watch(chunks, |_| {});
+        pace.give_up();
+        assert!(sender.is_closed());
+        assert!(body.next().await.unwrap().is_err(), "it must not look whole");
     }
 
     #[tokio::test(start_paused = true)]

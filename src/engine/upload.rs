@@ -63,6 +63,7 @@ pub(crate) async fn try_once(
         },
         () = pace.stalled(PATIENCE) => None,
     };
+    pace.give_up();
     // A source that fails is why the body ended, whatever the target made of that. Wrong bytes may come from a mirror,
     // or from the way here: they are read anew, once.
     let source = pace.source_error();
@@ -128,6 +129,7 @@ pub(crate) async fn upload(
                 seconds: STALL.as_secs(),
             },
         };
+        pace.give_up();
         // A source that fails is why the body ended, whatever the target made of that.
         let source = pace.source_error();
         if source.is_some() || error.class().retry() != Retry::Transient {

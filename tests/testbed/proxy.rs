@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    path::PathBuf,
     pin::Pin,
     sync::{
         Arc, Mutex,
@@ -14,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{
-    Method, Request, Response, StatusCode, Uri,
+    HeaderMap, Method, Request, Response, StatusCode, Uri,
     body::{Body, Frame, Incoming, SizeHint},
     http::request::Parts,
 };
@@ -27,7 +28,10 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use super::serve::{Failure, Server};
+use super::{
+    registry::{Registry, store_manifest},
+    serve::{Failure, Server},
+};
 
 type Rule = Box<dyn Fn(&Parts) -> Verdict + Send + Sync>;
 type AnyBody = BoxBody<Bytes, Failure>;
@@ -54,12 +58,18 @@ pub struct Seen {
     pub method: Method,
     /// Its path and query.
     pub path: String,
+    headers: HeaderMap,
     status: Arc<AtomicU16>,
     up: Arc<AtomicU64>,
     down: Arc<AtomicU64>,
 }
 
 impl Seen {
+    /// A header of the request.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().expect("a header is text"))
+    }
+
     /// The status of the answer, 0 as long as there is none.
     pub fn status(&self) -> u16 {
         self.status.load(Relaxed)
@@ -80,7 +90,7 @@ impl Seen {
 /// registry's answers lead back here.
 pub struct Proxy {
     server: Server,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    wire: Arc<Wire>,
 }
 
 impl Proxy {
@@ -91,30 +101,35 @@ impl Proxy {
 
     /// Asks `rule` about each request.
     pub async fn with(upstream: &str, rule: impl Fn(&Parts) -> Verdict + Send + Sync + 'static) -> Self {
-        Self::build(upstream, Box::new(rule), None).await
+        Self::build(Wire::new(upstream, Box::new(rule))).await
+    }
+
+    /// The same in front of a distribution v3 with [sparse indexes](super::registry::Options::sparse_indexes), which
+    /// here takes manifests whose blobs are not there too: in which order things come is then the client's to see to.
+    pub async fn credulous(
+        registry: &Registry,
+        rule: impl Fn(&Parts) -> Verdict + Send + Sync + 'static,
+    ) -> Self {
+        let storage = Some(registry.storage());
+        Self::build(Wire { storage, ..Wire::new(&registry.host(), Box::new(rule)) }).await
     }
 
     /// Sends no more than so many bytes a second to the clients, over all connections together.
     pub async fn paced(upstream: &str, bytes_per_second: u64) -> Self {
         let pace = Pace { bytes_per_second, free: Mutex::new(Instant::now()) };
-        Self::build(upstream, Box::new(|_| Verdict::Pass), Some(Arc::new(pace))).await
+        let pace = Some(Arc::new(pace));
+        Self::build(Wire { pace, ..Wire::new(upstream, Box::new(|_| Verdict::Pass)) }).await
     }
 
-    async fn build(upstream: &str, rule: Rule, pace: Option<Arc<Pace>>) -> Self {
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let wire = Arc::new(Wire {
-            upstream: upstream.to_owned(),
-            client: Client::builder(TokioExecutor::new()).build_http(),
-            rule,
-            pace,
-            seen: Arc::clone(&seen),
-        });
+    async fn build(wire: Wire) -> Self {
+        let wire = Arc::new(wire);
+        let carrier = Arc::clone(&wire);
         let server = Server::start(move |request| {
-            let wire = Arc::clone(&wire);
+            let wire = Arc::clone(&carrier);
             async move { wire.carry(request).await }
         })
         .await;
-        Self { server, seen }
+        Self { server, wire }
     }
 
     /// `127.0.0.1:port`, to be used in the registry's place.
@@ -129,7 +144,7 @@ impl Proxy {
 
     /// Every request so far, in the order in which they came.
     pub fn requests(&self) -> Vec<Seen> {
-        self.seen.lock().expect("nothing panics while it holds this").clone()
+        self.wire.seen.lock().expect("nothing panics while it holds this").clone()
     }
 
     /// How many requests so far had this method and this text in their path.
@@ -149,7 +164,12 @@ impl Proxy {
 
     /// Forgets what it has seen.
     pub fn reset(&self) {
-        self.seen.lock().expect("nothing panics while it holds this").clear();
+        self.wire.seen.lock().expect("nothing panics while it holds this").clear();
+    }
+
+    /// How many manifests a [credulous](Self::credulous) wire stored that the registry had refused.
+    pub fn believed(&self) -> u64 {
+        self.wire.believed.load(Relaxed)
     }
 }
 
@@ -158,16 +178,32 @@ struct Wire {
     client: Client<HttpConnector, AnyBody>,
     rule: Rule,
     pace: Option<Arc<Pace>>,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    seen: Mutex<Vec<Seen>>,
+    /// Where the registry stores things, if it is made to take manifests that it refuses.
+    storage: Option<PathBuf>,
+    believed: AtomicU64,
 }
 
 impl Wire {
+    fn new(upstream: &str, rule: Rule) -> Self {
+        Self {
+            upstream: upstream.to_owned(),
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            rule,
+            pace: None,
+            seen: Mutex::default(),
+            storage: None,
+            believed: AtomicU64::new(0),
+        }
+    }
+
     async fn carry(&self, request: Request<Incoming>) -> Result<Response<AnyBody>, Failure> {
         let (mut parts, body) = request.into_parts();
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         let seen = Seen {
             method: parts.method.clone(),
             path: path.clone(),
+            headers: parts.headers.clone(),
             status: Arc::default(),
             up: Arc::default(),
             down: Arc::default(),
@@ -189,11 +225,33 @@ impl Wire {
 
         parts.uri = format!("http://{}{path}", self.upstream).parse::<Uri>().expect("it came as a URI");
         let up = Metered { body, count: Arc::clone(&seen.up), tear: tear_up, pace: None, wait: None };
+        if let Some(storage) = &self.storage
+            && parts.method == Method::PUT
+            && let Some((name, reference)) = manifest_of(&path)
+        {
+            let whole = up.collect().await?.to_bytes();
+            let body = Full::new(whole.clone()).map_err(|never| match never {}).boxed();
+            let response = self.client.request(Request::from_parts(parts, body)).await?;
+            seen.status.store(response.status().as_u16(), Relaxed);
+            let response = response.map(|body| body.map_err(Into::into).boxed());
+            if !response.status().is_client_error() {
+                return Ok(response);
+            }
+            store_manifest(storage, name, reference, &whole);
+            self.believed.fetch_add(1, Relaxed);
+            seen.status.store(StatusCode::CREATED.as_u16(), Relaxed);
+            return Ok(answer(StatusCode::CREATED, Vec::new(), Bytes::new()));
+        }
         let response = self.client.request(Request::from_parts(parts, up.boxed())).await?;
         seen.status.store(response.status().as_u16(), Relaxed);
         let (count, pace) = (Arc::clone(&seen.down), self.pace.clone());
         Ok(response.map(|body| Metered { body, count, tear: tear_down, pace, wait: None }.boxed()))
     }
+}
+
+/// The repository and the tag or digest that a manifest's path names.
+fn manifest_of(path: &str) -> Option<(&str, &str)> {
+    path.strip_prefix("/v2/")?.split_once("/manifests/")
 }
 
 fn answer(status: StatusCode, headers: Vec<(&'static str, String)>, body: Bytes) -> Response<AnyBody> {

@@ -7,6 +7,7 @@ use std::{
     process::Command,
 };
 
+use imagesync::digest::Digest;
 use tempfile::TempDir;
 
 use super::{
@@ -308,6 +309,26 @@ impl Options {
             command.arg("--tls-cert").arg(&tls.server.cert).arg("--tls-key").arg(&tls.server.key);
         }
         command
+    }
+}
+
+/// Puts a manifest into the storage of a distribution v3 as the registry itself does, without any of its checks.
+pub fn store_manifest(storage: &Path, name: &str, reference: &str, bytes: &[u8]) {
+    let digest = Digest::sha256(bytes);
+    let hex = digest.hex();
+    let root = storage.join("docker/registry/v2");
+    let put = |folder: PathBuf, file: &str, content: &[u8]| {
+        fs::create_dir_all(&folder).expect("the storage takes a folder");
+        fs::write(folder.join(file), content).expect("the storage takes a file");
+    };
+    let link = |folder: PathBuf| put(folder, "link", digest.as_str().as_bytes());
+    put(root.join("blobs/sha256").join(&hex[..2]).join(hex), "data", bytes);
+    let manifests = root.join("repositories").join(name).join("_manifests");
+    link(manifests.join("revisions/sha256").join(hex));
+    if !reference.contains(':') {
+        let tag = manifests.join("tags").join(reference);
+        link(tag.join("index/sha256").join(hex));
+        link(tag.join("current"));
     }
 }
 

@@ -86,9 +86,14 @@ impl Wire {
         self.toxic(way, "limit_data", json!({"bytes": bytes})).await;
     }
 
-    /// Bytes go nowhere, and connections stay open.
-    pub async fn stall(&self, way: Way) {
-        self.toxic(way, "timeout", json!({"timeout": 0})).await;
+    /// New connections are reset when the first byte comes.
+    pub async fn reset(&self, way: Way) {
+        self.toxic(way, "reset_peer", json!({"timeout": 0})).await;
+    }
+
+    /// That one side has closed a connection, the other learns so many milliseconds later.
+    pub async fn slow_close(&self, way: Way, milliseconds: u64) {
+        self.toxic(way, "slow_close", json!({"delay": milliseconds})).await;
     }
 
     /// Connections are refused, and those that are open are cut.

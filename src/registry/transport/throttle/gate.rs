@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use tokio::time::{Instant, sleep_until};
 
 use crate::registry::error::Cause;
@@ -99,8 +99,7 @@ fn limited(registry: &str, until: Instant) -> Cause {
     let seconds = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX).saturating_add(1);
     let until =
         Timestamp::now().checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
-    Cause::RateLimited {
-        registry: registry.to_owned(),
-        until: until.round(jiff::Unit::Second).unwrap_or(until),
-    }
+    // Not a moment too early.
+    let up = TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Ceil);
+    Cause::RateLimited { registry: registry.to_owned(), until: until.round(up).unwrap_or(until) }
 }
