@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use http::Method;
+use http::{Method, StatusCode};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::{
@@ -148,4 +148,27 @@ async fn a_tag_that_somebody_takes_with_the_same_image_is_no_conflict() {
     ));
     tokio::join!(desk.synced(), pause.and(pair.target.push("team/app", "v1", &pair.image)));
     pair.assert_copied().await;
+}
+#[tokio::test]
+async fn a_tag_that_was_written_and_goes_back_to_an_older_image_is_still_known_as_ours() {
+    let pair = Pair::start().await;
+    let (met, rule) = once(is(Method::PUT, "/manifests/v1"), || Verdict::Pass);
+    let to = Proxy::with(&pair.target.host(), move |request| {
+        let verdict = rule(request);
+        // The first image is published, and nothing after it.
+        if is(Method::PUT, "/manifests/v1")(request) && met.load(std::sync::atomic::Ordering::SeqCst) > 1 {
+            answer(StatusCode::FORBIDDEN.as_u16(), &[], r#"{"errors":[{"code":"DENIED"}]}"#)
+        } else {
+            verdict
+        }
+    })
+    .await;
+    let desk = Pair::desk(&pair.source.host(), &to.host());
+    desk.synced().await;
+    pair.source.put_manifest("team/app", "v1", &pair.image.children[0].root).await;
+    desk.sync().await.expect(1);
+    pair.source.put_manifest("team/app", "v1", &pair.image.root).await;
+    desk.synced().await;
+    let record = &desk.references()[&format!("{}/team/app:v1", to.host())];
+    assert_eq!((record.origin.as_str(), record.state.as_str()), ("Written", "InSync"));
 }

@@ -10,6 +10,7 @@ use http::Method;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::{
+    command::Desk,
     pair::{Pair, is, once, sends, soon},
     testbed::{
         images::{Blob, Image},
@@ -183,4 +184,40 @@ async fn an_upload_that_stands_still_for_a_minute_goes_on_in_another_connection(
     let begun =
         jam.proxy.requests().into_iter().find(|seen| seen.header("content-length") == Some("24000000"));
     assert_eq!(begun.expect("it was begun").status(), 0, "and never answered");
+}
+
+#[tokio::test]
+async fn a_target_that_takes_nothing_is_let_go_and_fed_alone_after_the_others() {
+    let (source, image, layer) = source_of_much().await;
+    let (quick, stuck) = tokio::join!(Registry::v3().start(), Registry::v3().start());
+    let from = Proxy::start(&source.host()).await;
+    let toxiproxy = Toxiproxy::start().await;
+    let jam = Jam::before(&stuck, &toxiproxy, &layer).await;
+    let desk = Desk::new(&format!(
+        "images:\n- name: app\n  source: {}/team/app:v1\n\
+         targets:\n- name: quick\n  repository: {}/{{path}}\n- name: stuck\n  repository: {}/{{path}}",
+        from.host(),
+        quick.host(),
+        jam.wire.host()
+    ));
+    let watch = async {
+        soon("it is fed alone", jam.again.notified()).await;
+        assert!(has(&quick, &layer).await, "the other target was not held up");
+        assert!(!has(&stuck, &layer).await);
+        jam.wire.up().await;
+    };
+    tokio::join!(desk.synced(), watch);
+    for target in [&quick, &stuck] {
+        assert_eq!(target.digest("team/app", "v1").await.as_ref(), Some(image.digest()));
+        target.complete("team/app", "v1").await;
+    }
+    let reads = from.count(&Method::GET, &format!("/blobs/{}", layer.digest));
+    // A try more is possible before the wire is mended.
+    assert!((2..=3).contains(&reads), "once for both, and once for the one that was let go: {reads}");
+}
+
+/// Whether a registry has a blob.
+async fn has(registry: &Registry, blob: &Blob) -> bool {
+    let at = format!("blobs/{}", blob.digest);
+    registry.request(Method::HEAD, "team/app", &at).send().await.unwrap().status().is_success()
 }
