@@ -40,7 +40,7 @@ pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result
             Err(error) => error,
         };
         let Some(bound) = bounds.next().filter(|_| {
-            is_worth(&error) && request.body.is_replayable() && began.elapsed() < transport.timing.tries
+            is_worth(&error, request) && request.body.is_replayable() && began.elapsed() < transport.timing.tries
         }) else {
             return Err(error);
         };
@@ -69,7 +69,7 @@ async fn attempt(transport: &Transport, request: &mut Request) -> Result<Respons
     if !response.is_foreign {
         budget.observe(request.lane, began, status, response.headers(), timing);
     }
-    if response.is_foreign && !status.is_success() && status != StatusCode::RANGE_NOT_SATISFIABLE {
+    if response.is_foreign && !is_about_content(request, status) {
         return Err(Cause::Elsewhere { host: response.host(), status });
     }
     if !is_trouble(status) {
@@ -83,6 +83,19 @@ async fn attempt(transport: &Transport, request: &mut Request) -> Result<Respons
     Err(Cause::Failed { host, answer })
 }
 
+/// Whether another host's answer says something of what was asked for, and not only of the way there.
+fn is_about_content(request: &Request, status: StatusCode) -> bool {
+    match status {
+        StatusCode::RANGE_NOT_SATISFIABLE => true,
+        // There a signed address is refused, and not this account.
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => false,
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => false,
+        // At an address that the registry named, an upload's session or a next page, its protocol is spoken.
+        status if request.named.is_some() => status.is_success() || status.is_client_error(),
+        status => status.is_success(),
+    }
+}
+
 fn is_trouble(status: StatusCode) -> bool {
     status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
 }
@@ -92,12 +105,14 @@ fn is_limit(answer: &Answer) -> bool {
 }
 
 /// Whether the same request can have another answer soon.
-fn is_worth(error: &Cause) -> bool {
+fn is_worth(error: &Cause, request: &Request) -> bool {
     match error {
+        // Only whoever named the address can name another.
+        Cause::Elsewhere { status, .. } if request.named.is_some() => !status.is_client_error(),
         Cause::Failed { answer, .. } => answer.status != StatusCode::NOT_IMPLEMENTED,
         // A certificate does not become valid by asking again.
         Cause::Protocol { .. } | Cause::Untrusted { .. } => false,
-        Cause::Token { source, .. } => is_worth(source),
+        Cause::Token { source, .. } => is_worth(source, request),
         error => matches!(error.class().retry(), Retry::Transient | Retry::Deferred),
     }
 }

@@ -31,8 +31,11 @@ struct Shown {
 }
 
 pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result<Response, Cause> {
-    let shown = show(transport, &request.scopes).await?;
-    let response = guard::send(transport, request, shown.header.clone()).await?;
+    let home = transport.endpoint.base()?;
+    // Nothing is shown to other hosts, so nothing is fetched to be shown there.
+    let is_home = request.url.origin() == home.origin();
+    let shown = if is_home { show(transport, &request.scopes).await? } else { Shown::default() };
+    let response = guard::send(transport, request, home, shown.header.clone()).await?;
     if response.status() != StatusCode::UNAUTHORIZED || response.is_foreign {
         return Ok(response);
     }
@@ -60,7 +63,7 @@ pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result
     }
     response.finish().await;
     transport.pass().await?;
-    let response = guard::send(transport, request, again.header).await?;
+    let response = guard::send(transport, request, home, again.header).await?;
     if response.status() == StatusCode::UNAUTHORIZED && !response.is_foreign {
         if let Some(token) = &again.token {
             transport.ledger.wallet.forget(token);
@@ -97,7 +100,7 @@ async fn ping(transport: &Transport) -> Result<(), Cause> {
     }
     let mut request = Request::new(Method::GET, transport.endpoint.url("")?, Scopes::default());
     let began = Instant::now();
-    let response = guard::send(transport, &mut request, None).await?;
+    let response = guard::send(transport, &mut request, transport.endpoint.base()?, None).await?;
     let status = response.status();
     if status == StatusCode::TOO_MANY_REQUESTS {
         transport.observe(began, status, response.headers());

@@ -94,7 +94,7 @@ pub(super) async fn fetch(
         credential => get(realm, service, &scopes, credential),
     };
     let authorization = request.headers.remove(AUTHORIZATION);
-    let response = guard::send(transport, &mut request, authorization).await?;
+    let response = guard::send(transport, &mut request, &realm.url, authorization).await?;
     let (status, host) = (response.status(), response.host());
     if !status.is_success() {
         return Err(refused(transport, response, asked).await);

@@ -32,7 +32,7 @@ async fn call(transport: &Transport, url: &str, by: Reach) -> Result<u16, Cause>
     let named = Named { url: url.parse().unwrap(), by };
     let mut request = Request::to(Method::GET, named, Scopes::default());
     let secret = Some(HeaderValue::from_static("Bearer secret"));
-    super::send(transport, &mut request, secret).await.map(|response| response.status().as_u16())
+    super::send(transport, &mut request, transport.endpoint.base()?, secret).await.map(|response| response.status().as_u16())
 }
 
 #[tokio::test]
