@@ -126,6 +126,30 @@ async fn what_another_host_wants_changes_nothing_for_the_registry() {
 }
 
 #[tokio::test]
+async fn an_identity_token_is_not_sent_on_to_another_host() {
+    for status in [307, 308] {
+        let thief = Fake::start(|_, _| reply(200).body(r#"{"access_token": "t"}"#)).await;
+        let there = thief.address;
+        let fake = Fake::start_at(move |url, asked, _| match asked.path.as_str() {
+            "/token" => reply(status).header("location", "/moved"),
+            "/moved" => reply(status).header("location", format!("http://{there}/token?sig=s3cret")),
+            _ => refuse(401, "UNAUTHORIZED")
+                .header("www-authenticate", format!(r#"Bearer realm="{url}/token""#)),
+        })
+        .await;
+        let config =
+            serde_json::json!({"auths": {fake.address.to_string(): {"identitytoken": "identity"}}}).to_string();
+        let keychain = Keychain::from_secret(config.as_bytes()).unwrap();
+        let error = open_with(&fake, &keychain).get_manifest(&tag("1")).await.unwrap_err();
+        assert_eq!(error.class(), Class::Forbidden);
+        assert!(message(&error).contains("identity token") && !message(&error).contains("s3cret"));
+        assert!(thief.asked().is_empty());
+        // On the same host it is.
+        assert_eq!(fake.lines(), ["GET /v2/", "POST /token", "POST /moved"]);
+    }
+}
+
+#[tokio::test]
 async fn what_another_host_answers_says_nothing_about_the_registry() {
     for status in [401, 403, 404, 500] {
         let storage = Fake::start(move |_, _| reply(status)).await;

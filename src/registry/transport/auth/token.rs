@@ -153,7 +153,7 @@ fn exchange(realm: &Named, service: Option<&str>, scopes: &Scopes, token: &Secre
     form.append_pair("scope", &scopes.to_string()).append_pair("refresh_token", token.expose_secret());
     Request::to(Method::POST, realm.clone(), Scopes::default())
         .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
-        .bytes(Bytes::from(form.finish()))
+        .secret(Bytes::from(form.finish()))
 }
 
 /// How much of a token's life is left. Clocks that disagree are not believed.

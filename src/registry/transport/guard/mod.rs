@@ -18,7 +18,7 @@ pub(crate) use self::{
     address::Reach,
     resolve::{REFUSAL, Resolver},
 };
-use super::{Request, Response, Transport, request::Sent, timing::REDIRECTS};
+use super::{Request, Response, Transport, request::{Body, Sent}, timing::REDIRECTS};
 use crate::registry::{error::Cause, redact};
 
 /// What the client's error says when TLS does not come about.
@@ -82,6 +82,10 @@ pub(super) async fn send(
         let Some(target) = target(&response, &method).filter(|_| request.body.is_replayable()) else {
             return Ok(response);
         };
+        if matches!(request.body, Body::Secret(_)) && target.origin() != home {
+            let why = "an identity token goes to the token server, and to no other host";
+            return Err(Cause::Unsafe { url: redact::url(&target), why });
+        }
         next = Named::in_response(target, &response);
         response.finish().await;
     }
