@@ -150,6 +150,26 @@ async fn an_identity_token_is_not_sent_on_to_another_host() {
 }
 
 #[tokio::test]
+async fn where_the_api_redirects_nobody_names_a_realm() {
+    let thief = Fake::start_at(|url, asked, _| match asked.path.as_str() {
+        "/token" => reply(200).body(r#"{"token": "t"}"#),
+        _ => refuse(401, "UNAUTHORIZED").header("www-authenticate", format!(r#"Bearer realm="{url}/token""#)),
+    })
+    .await;
+    let there = thief.address;
+    let fake = Fake::start(move |asked, _| match (asked.path.as_str(), asked.header("authorization")) {
+        ("/v2/", _) => reply(307).header("location", format!("http://{there}/v2/")),
+        (_, None) => refuse(401, "UNAUTHORIZED").header("www-authenticate", "Basic realm=here"),
+        _ => reply(200).body(image()),
+    })
+    .await;
+    let keychain = Keychain::password(&fake.address.to_string(), "me", "secret");
+    open_with(&fake, &keychain).get_manifest(&tag("1")).await.unwrap();
+    assert_eq!(thief.lines(), ["GET /v2/"]);
+    assert!(thief.asked()[0].header("authorization").is_none());
+}
+
+#[tokio::test]
 async fn what_another_host_answers_says_nothing_about_the_registry() {
     for status in [401, 403, 404, 500] {
         let storage = Fake::start(move |_, _| reply(status)).await;

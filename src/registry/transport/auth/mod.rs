@@ -102,6 +102,13 @@ async fn ping(transport: &Transport) -> Result<(), Cause> {
     let began = Instant::now();
     let response = guard::send(transport, &mut request, transport.endpoint.base()?, None).await?;
     let status = response.status();
+    if response.is_foreign {
+        // What another host wants is not what the registry wants, and its realm is nobody that the credential is for:
+        // the request itself will tell.
+        transport.endpoint.is_open();
+        response.finish().await;
+        return Ok(());
+    }
     if status == StatusCode::TOO_MANY_REQUESTS {
         transport.observe(began, status, response.headers());
         return Err(transport.limited());
