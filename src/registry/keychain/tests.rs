@@ -1,9 +1,14 @@
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
 use rstest::rstest;
 use secrecy::ExposeSecret as _;
 
-use super::{Credential, Keychain, config};
+use super::{Credential, Keychain, config, helper};
 use crate::class::Class;
 
 fn secret(auths: &serde_json::Value) -> Keychain {
@@ -133,6 +138,50 @@ fn a_helper_is_a_name_and_no_path() {
 async fn a_helper_that_is_not_installed_says_which() {
     let error = super::ask("imagesync-test-none", "registry.example").await.unwrap_err();
     assert!(error.contains("docker-credential-imagesync-test-none"), "{error}");
+}
+
+/// A program that does what the script says.
+#[cfg(unix)]
+fn program(folder: &Path, script: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = folder.join("docker-credential-test");
+    std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    file
+}
+
+// One after the other: a script that is being written while another one is started would be busy.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_helper_is_asked_as_docker_asks_and_what_it_says_is_understood() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = async |script: &str, patience| {
+        let file = program(folder.path(), script);
+        helper::run(file.as_os_str(), "registry.example", patience).await
+    };
+    let minute = Duration::from_mins(1);
+    let answer = r#"[ "$1" = get ] && printf '{"ServerURL":"x","Username":"%s","Secret":"p"}' "$(cat)""#;
+    let given = run(answer, minute).await.unwrap();
+    assert_eq!(given, Credential::Password { username: "registry.example".to_owned(), password: "p".into() });
+    let given = run(r#"echo '{"Username":"<token>","Secret":"it"}'"#, minute).await.unwrap();
+    assert_eq!(given, Credential::Identity { token: "it".into() });
+    let none = run("echo 'credentials not found in native keychain'; exit 1", minute).await.unwrap();
+    assert_eq!(none, Credential::Anonymous);
+    assert_eq!(run("echo 'the store is locked' >&2; exit 1", minute).await.unwrap_err(), "the store is locked");
+    let error = run("echo s3cret", minute).await.unwrap_err();
+    assert_eq!(error, "its answer is not a credential");
+
+    let script = format!("echo $$ > {}/pid; exec sleep 1000", folder.path().display());
+    let error = run(&script, Duration::from_millis(500)).await.unwrap_err();
+    assert!(error.contains("said nothing"), "{error}");
+    let process = std::fs::read_to_string(folder.path().join("pid")).unwrap();
+    let status = PathBuf::from(format!("/proc/{}/status", process.trim()));
+    let is_gone = async || {
+        while std::fs::read_to_string(&status).is_ok_and(|status| !status.contains("(zombie)")) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), is_gone()).await.expect("it still runs");
 }
 
 proptest! {

@@ -5,12 +5,12 @@ use std::sync::{
 
 use super::{
     blob, class,
-    fake::{Asked, Fake, Reply, refuse, reply},
+    fake::{Asked, Fake, Reply, mute, refuse, reply},
     image, open, open_with, settings, tag,
 };
 use crate::{
     class::Class,
-    registry::{Keychain, Mount, OCI_MANIFEST, Registries, message},
+    registry::{Keychain, Mount, OCI_MANIFEST, Registries, message, transport::TRIES},
 };
 
 /// A manifest for who shows `authorization`, else a challenge for a token from `/token`.
@@ -186,6 +186,21 @@ async fn requests_that_want_the_same_token_wait_for_one() {
     let lines = fake.lines();
     let count = |line: &str| lines.iter().filter(|other| *other == line).count();
     assert_eq!((count("GET /v2/"), count("GET /token"), count("GET /v2/app/manifests/1")), (1, 1, 20));
+}
+
+#[tokio::test]
+async fn requests_to_a_registry_that_says_nothing_wait_for_it_together() {
+    let fake = Fake::start(|_, _| mute()).await;
+    let keychain = Keychain::password(&fake.address.to_string(), "me", "secret");
+    let remote = open_with(&fake, &keychain);
+    let gets =
+        (0..6).map(|_| remote.clone()).map(|remote| async move { remote.get_manifest(&tag("1")).await });
+    for result in futures::future::join_all(gets).await {
+        let error = result.unwrap_err();
+        assert_eq!(error.class(), Class::Timeout);
+        assert!(message(&error).contains("sent no answer"), "{}", message(&error));
+    }
+    assert_eq!(fake.lines(), ["GET /v2/"; TRIES]);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use url::{Host, Url};
 
 use super::{
-    auth::Scheme,
+    auth::{Flight, Scheme},
     client::{Clients, Key},
     guard::Named,
 };
@@ -29,8 +29,8 @@ pub(crate) struct Endpoint {
     base: Option<Url>,
     clients: Arc<Clients>,
     known: Mutex<Known>,
-    /// Held by whoever asks how requests have to be signed.
-    pub(super) ping: tokio::sync::Mutex<()>,
+    /// Whoever asks how requests have to be signed.
+    pub(super) ping: Flight<Result<(), Arc<Cause>>>,
     /// Until when it is passed over, as a mirror.
     rests: Mutex<Option<Instant>>,
 }
@@ -51,7 +51,7 @@ impl Endpoint {
             base: Url::parse(&format!("{scheme}://{host}/v2/")).ok(),
             clients,
             known: Mutex::new(Known::Nothing),
-            ping: tokio::sync::Mutex::default(),
+            ping: Flight::default(),
             rests: Mutex::default(),
         }
     }

@@ -58,7 +58,7 @@ async fn attempt(transport: &Transport, request: &mut Request) -> Result<Respons
     let response = match auth::send(transport, request).await {
         Ok(response) => response,
         Err(error) => {
-            if matches!(error, Cause::Unreachable { .. } | Cause::Silent { .. }) {
+            if error.is_silence() {
                 budget.no_answer(request.lane, began);
             }
             return Err(error);
@@ -112,7 +112,7 @@ fn is_worth(error: &Cause, request: &Request) -> bool {
         Cause::Failed { answer, .. } => answer.status != StatusCode::NOT_IMPLEMENTED,
         // A certificate does not become valid by asking again.
         Cause::Protocol { .. } | Cause::Untrusted { .. } => false,
-        Cause::Token { source, .. } => is_worth(source, request),
+        Cause::Token { source, .. } | Cause::Shared(source) => is_worth(source, request),
         error => matches!(error.class().retry(), Retry::Transient | Retry::Deferred),
     }
 }

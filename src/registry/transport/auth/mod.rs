@@ -7,19 +7,24 @@
 //!    request goes out again, once.
 
 mod challenge;
+mod flight;
+mod helped;
 mod scope;
 #[cfg(test)]
 mod tests;
 mod token;
 mod wallet;
 
+use std::sync::Arc;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use futures::FutureExt as _;
 use http::{HeaderValue, Method, StatusCode};
 use secrecy::ExposeSecret as _;
 use tokio::time::Instant;
 
 use self::{challenge::Challenge, token::Token};
-pub(crate) use self::{challenge::Scheme, scope::Scopes, wallet::Wallet};
+pub(crate) use self::{challenge::Scheme, flight::Flight, scope::Scopes, wallet::Wallet};
 use super::{Request, Response, Transport, guard};
 use crate::registry::{error::Cause, keychain::Credential};
 
@@ -80,7 +85,7 @@ async fn show(transport: &Transport, scopes: &Scopes) -> Result<Shown, Cause> {
         return Ok(Shown { header: token::bearer(token), token: None });
     }
     if !credential.is_anonymous() && !transport.endpoint.is_known() {
-        ping(transport).await?;
+        pinged(transport).await?;
     }
     match transport.endpoint.scheme() {
         None => Ok(Shown::default()),
@@ -92,12 +97,16 @@ async fn show(transport: &Transport, scopes: &Scopes) -> Result<Shown, Cause> {
     }
 }
 
-/// Asks how requests have to be signed; whoever comes meanwhile waits for the answer.
+/// Asks how requests have to be signed; whoever comes meanwhile gets the same answer, or the same failure.
+async fn pinged(transport: &Transport) -> Result<(), Cause> {
+    let asked = transport.endpoint.ping.join(|| {
+        let transport = transport.clone();
+        async move { ping(&transport).await.map_err(Arc::new) }.boxed()
+    });
+    asked.await.map_err(Cause::Shared)
+}
+
 async fn ping(transport: &Transport) -> Result<(), Cause> {
-    let _turn = transport.endpoint.ping.lock().await;
-    if transport.endpoint.is_known() {
-        return Ok(());
-    }
     let mut request = Request::new(Method::GET, transport.endpoint.url("")?, Scopes::default());
     let began = Instant::now();
     let response = guard::send(transport, &mut request, transport.endpoint.base()?, None).await?;
