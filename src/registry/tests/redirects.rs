@@ -193,6 +193,60 @@ async fn a_signed_address_that_expired_is_asked_for_again() {
     assert_eq!(fake.asked().len(), 2);
 }
 
+/// A registry that sends everything on to `there`, as registry.k8s.io does.
+async fn front_of(there: &Fake) -> Fake {
+    let there = there.address;
+    Fake::start(move |asked, _| reply(307).header("location", format!("http://{there}{}", asked.path))).await
+}
+
+#[tokio::test]
+async fn a_registry_behind_the_registry_can_say_that_nothing_is_there() {
+    for (answer, expected) in [
+        (refuse(404, "MANIFEST_UNKNOWN"), Class::NotFound),
+        // Not a registry's words.
+        (reply(404).body("<Error>NoSuchKey</Error>"), Class::Unavailable),
+    ] {
+        let behind = Fake::start(move |_, _| answer.clone()).await;
+        let remote = open(&front_of(&behind).await);
+        assert!(remote.head_manifest(&tag("1")).await.unwrap().is_none());
+        assert_eq!(class(remote.get_manifest(&tag("1")).await), expected);
+        assert_eq!(class(remote.tags().await), expected);
+        assert_eq!(behind.asked().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_limit_behind_the_registry_puts_off_what_was_sent_there_and_nothing_else() {
+    let behind = Fake::start(|asked, _| match asked.path.as_str() {
+        "/v2/app/manifests/1" => refuse(429, "TOOMANYREQUESTS").header("retry-after", "3600"),
+        _ => reply(200).body(image()),
+    })
+    .await;
+    let remote = open(&front_of(&behind).await);
+    let error = remote.get_manifest(&tag("1")).await.unwrap_err();
+    assert_eq!(error.class(), Class::RateLimited);
+    let wait = error.until().unwrap().duration_since(jiff::Timestamp::now());
+    assert!(wait > jiff::SignedDuration::from_mins(59), "{wait:?}");
+    assert_eq!(behind.asked().len(), 1);
+    remote.get_manifest(&tag("2")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_short_limit_behind_the_registry_is_waited_out() {
+    for answer in [
+        refuse(429, "TOOMANYREQUESTS"),
+        refuse(429, "TOOMANYREQUESTS").header("retry-after", "1"),
+    ] {
+        let behind = Fake::start(move |_, before| match before {
+            0 => answer.clone(),
+            _ => reply(200).body(image()),
+        })
+        .await;
+        open(&front_of(&behind).await).get_manifest(&tag("1")).await.unwrap();
+        assert_eq!(behind.asked().len(), 2);
+    }
+}
+
 #[tokio::test]
 async fn redirects_that_never_end_do() {
     let fake = Fake::start(|_, before| reply(307).header("location", format!("/again/{before}"))).await;
