@@ -8,7 +8,7 @@ use std::{
 use super::{
     account::Account,
     error::Error,
-    keychain::{Credential, Keychain, server},
+    keychain::Keychain,
     remote::Remote,
     settings::Settings,
     transport::{Budget, Clients, Counters, Endpoint, Ledger, TRIES, Transport, Wallet},
@@ -69,12 +69,8 @@ impl Registries {
     fn transport(&self, repository: &Repository, keychain: &Keychain, tries: usize) -> Transport {
         let registry = repository.registry();
         let settings = self.0.settings.host(registry);
-        let mut credential = keychain.find(repository);
-        if let Some(helper) = settings.and_then(|host| host.credential_helper.as_ref())
-            && credential.is_anonymous()
-        {
-            credential = Credential::Helper { name: helper.name.clone(), server: server(registry) };
-        }
+        let helper = settings.and_then(|host| host.credential_helper.as_ref());
+        let credential = keychain.find(repository, helper.map(|helper| helper.name.as_str()));
         let account = Account::new(registry, credential);
         let mut endpoints = self.0.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
         let endpoint = endpoints.entry(registry.to_owned()).or_insert_with(|| {
