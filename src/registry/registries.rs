@@ -11,7 +11,7 @@ use super::{
     keychain::Keychain,
     remote::Remote,
     settings::Settings,
-    transport::{Budget, Clients, Counters, Endpoint, Ledger, TRIES, Transport, Wallet},
+    transport::{Budget, Clients, Counters, Endpoint, Ledger, Proxies, TRIES, Transport, Wallet},
 };
 use crate::reference::Repository;
 
@@ -34,8 +34,12 @@ impl Registries {
     ///
     /// A certificate or key that the settings name and that is of no use.
     pub fn new(settings: Settings) -> Result<Self, Error> {
+        Self::behind(Proxies::from_env(), settings)
+    }
+
+    pub(super) fn behind(proxies: Proxies, settings: Settings) -> Result<Self, Error> {
         let settings = Arc::new(settings);
-        let clients = Clients::new(Arc::clone(&settings));
+        let clients = Clients::new(Arc::clone(&settings), proxies);
         let clients = clients.map_err(|error| Error::new("use the registries file", error))?;
         Ok(Self(Arc::new(Inner {
             settings,

@@ -13,14 +13,14 @@ use crate::registry::{
         fake::{Fake, reply},
         settings,
     },
-    transport::{Budget, Clients, Endpoint, Ledger, Request, Scopes, Transport, Wallet},
+    transport::{Budget, Clients, Endpoint, Ledger, Proxies, Request, Scopes, Transport, Wallet},
 };
 
 /// A way to a registry that nobody calls.
 fn transport(registry: &str, settings: Settings) -> Transport {
     let timing = settings.timing;
     let settings = Arc::new(settings);
-    let clients = Arc::new(Clients::new(Arc::clone(&settings)).unwrap());
+    let clients = Arc::new(Clients::new(Arc::clone(&settings), Proxies::new("", "", "")).unwrap());
     let endpoint = Arc::new(Endpoint::new(registry, &settings, clients));
     let ledger =
         Arc::new(Ledger { budget: Budget::new(None), wallet: Wallet::default(), traffic: Arc::default() });
