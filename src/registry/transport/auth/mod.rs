@@ -42,6 +42,9 @@ pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result
     let shown = if is_home { show(transport, &request.scopes).await? } else { Shown::default() };
     let response = guard::send(transport, request, home, shown.header.clone()).await?;
     if response.status() != StatusCode::UNAUTHORIZED || response.is_foreign {
+        if !request.body.is_replayable() && response.status().is_success() {
+            transport.ledger.wallet.stream_taken(&request.scopes);
+        }
         return Ok(response);
     }
     let Some(challenge) = challenge(&response) else {
@@ -57,7 +60,12 @@ pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result
         transport.ledger.wallet.forget(token);
     }
     if !request.body.is_replayable() {
-        if shown.header.is_some() && shown.token.is_none() {
+        // Another token may be taken, and what is not a token stays the same.
+        let is_final = match &shown.token {
+            Some(token) => transport.ledger.wallet.stream_refused(&request.scopes, token),
+            None => shown.header.is_some(),
+        };
+        if is_final {
             return Err(unauthorized(transport, response).await);
         }
         return Err(Cause::Expired { registry: transport.registry().to_owned() });
@@ -122,7 +130,7 @@ async fn ping(transport: &Transport) -> Result<(), Cause> {
         transport.observe(began, status, response.headers());
         return Err(transport.limited());
     }
-    if status.is_server_error() {
+    if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
         let host = response.host();
         return Err(Cause::Failed { host, answer: response.answer().await });
     }

@@ -35,6 +35,8 @@ enum Slot {
 #[derive(Default)]
 pub(crate) struct Wallet {
     tokens: Mutex<HashMap<Scopes, Slot>>,
+    /// With which token a stream was last refused, by what it wanted, as long as none was taken since.
+    refused: Mutex<HashMap<Scopes, Token>>,
     helped: Helped,
 }
 
@@ -108,6 +110,18 @@ impl Wallet {
     /// The registry did not take this token.
     pub(super) fn forget(&self, token: &Token) {
         self.tokens().retain(|_, slot| !matches!(slot, Slot::Here(here) if here.is(token)));
+    }
+
+    /// A body that cannot be sent again was refused with this token. Says whether that happened with another one before.
+    pub(super) fn stream_refused(&self, scopes: &Scopes, token: &Token) -> bool {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = refused.insert(scopes.clone(), token.clone());
+        before.is_some_and(|before| !before.is(token))
+    }
+
+    /// A body that cannot be sent again was taken.
+    pub(super) fn stream_taken(&self, scopes: &Scopes) {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(scopes);
     }
 
     fn tokens(&self) -> MutexGuard<'_, HashMap<Scopes, Slot>> {
