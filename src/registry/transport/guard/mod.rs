@@ -18,7 +18,11 @@ pub(crate) use self::{
     address::Reach,
     resolve::{REFUSAL, Resolver},
 };
-use super::{Request, Response, Transport, request::{Body, Sent}, timing::REDIRECTS};
+use super::{
+    Request, Response, Transport,
+    request::{Body, Sent},
+    timing::REDIRECTS,
+};
 use crate::registry::{error::Cause, redact};
 
 /// What the client's error says when TLS does not come about.
