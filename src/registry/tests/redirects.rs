@@ -137,8 +137,8 @@ async fn an_identity_token_is_not_sent_on_to_another_host() {
                 .header("www-authenticate", format!(r#"Bearer realm="{url}/token""#)),
         })
         .await;
-        let config =
-            serde_json::json!({"auths": {fake.address.to_string(): {"identitytoken": "identity"}}}).to_string();
+        let config = serde_json::json!({"auths": {fake.address.to_string(): {"identitytoken": "identity"}}})
+            .to_string();
         let keychain = Keychain::from_secret(config.as_bytes()).unwrap();
         let error = open_with(&fake, &keychain).get_manifest(&tag("1")).await.unwrap_err();
         assert_eq!(error.class(), Class::Forbidden);
@@ -233,10 +233,8 @@ async fn a_limit_behind_the_registry_puts_off_what_was_sent_there_and_nothing_el
 
 #[tokio::test]
 async fn a_short_limit_behind_the_registry_is_waited_out() {
-    for answer in [
-        refuse(429, "TOOMANYREQUESTS"),
-        refuse(429, "TOOMANYREQUESTS").header("retry-after", "1"),
-    ] {
+    for answer in [refuse(429, "TOOMANYREQUESTS"), refuse(429, "TOOMANYREQUESTS").header("retry-after", "1")]
+    {
         let behind = Fake::start(move |_, before| match before {
             0 => answer.clone(),
             _ => reply(200).body(image()),

@@ -111,9 +111,12 @@ pub(super) async fn fetch(
     let token = given(granted.token).or_else(|| given(granted.access_token));
     let token = token.ok_or_else(|| protocol("the token server's answer has no token"))?;
     let header = bearer(&token).ok_or_else(|| protocol("the token cannot be sent in a header"))?;
-    // A token that ends at once is good for the request that it was asked for.
-    let renew = asked + life - MARGIN.min(life / 4);
-    Ok(Token(Arc::new(Inner { header, scopes, renew })))
+    Ok(Token(Arc::new(Inner { header, scopes, renew: asked + use_for(life) })))
+}
+
+/// How much of its life a token is used. One that ends at once is good for the request that it was asked for.
+pub(super) fn use_for(life: Duration) -> Duration {
+    life.saturating_sub(MARGIN.min(life / 4))
 }
 
 pub(super) fn bearer(token: &SecretString) -> Option<HeaderValue> {
