@@ -10,6 +10,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::parse::is_docker_hub;
 pub use self::{
     error::Error,
     template::{Template, TemplateError, Values, Word},

@@ -9,7 +9,13 @@ use crate::digest::{Digest, excerpt};
 const LONGEST_NAME: usize = 255;
 
 /// Names of Docker Hub that are all the same place.
-const DOCKER_HUB_ALIASES: [&str; 2] = ["index.docker.io", "registry-1.docker.io"];
+const DOCKER_HUB_NAMES: [&str; 4] =
+    [DOCKER_HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"];
+
+/// Whether a host, in lower case, is Docker Hub.
+pub(crate) fn is_docker_hub(host: &str) -> bool {
+    DOCKER_HUB_NAMES.contains(&host)
+}
 
 impl FromStr for Reference {
     type Err = Error;
@@ -126,7 +132,7 @@ fn registry(text: &str) -> Result<String, Error> {
         None => return Err(bad()),
     };
     match port {
-        None if DOCKER_HUB_ALIASES.contains(&host.as_str()) => Ok(DOCKER_HUB.to_owned()),
+        None if is_docker_hub(&host) => Ok(DOCKER_HUB.to_owned()),
         None => Ok(host),
         Some(port) if is_port(port) => Ok(format!("{host}:{port}")),
         Some(_) => Err(Error::Port(excerpt(text))),

@@ -117,6 +117,9 @@ pub enum Cause {
         #[source]
         source: Arc<Self>,
     },
+    /// What another request found, for which this one waited too.
+    #[error(transparent)]
+    Shared(Arc<Self>),
     /// 404, from a registry that says which kind it is.
     #[error("it is not there ({answer}); check the name")]
     NotFound {
@@ -330,7 +333,7 @@ impl Cause {
             Self::Silent { .. } => Class::Timeout,
             Self::Unauthorized { .. } | Self::Helper { .. } => Class::Unauthorized,
             Self::Forbidden { .. } | Self::Unsafe { .. } | Self::Redirects { .. } => Class::Forbidden,
-            Self::Token { source, .. } => source.class(),
+            Self::Token { source, .. } | Self::Shared(source) => source.class(),
             Self::NotFound { .. } => Class::NotFound,
             Self::RateLimited { .. } => Class::RateLimited,
             Self::Refused { .. } | Self::Unsupported { .. } | Self::WebPage { .. } => Class::Unsupported,
@@ -348,6 +351,7 @@ impl Cause {
         match self {
             // Not even sent.
             Self::Down { .. }
+            | Self::Shared(_)
             | Self::Untrusted { .. }
             | Self::Unauthorized { .. }
             | Self::Forbidden { .. }
@@ -383,10 +387,19 @@ impl Cause {
         }
     }
 
+    /// Whether the registry did not answer at all.
+    pub(crate) fn is_silence(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Silent { .. } => true,
+            Self::Shared(source) => source.is_silence(),
+            _ => false,
+        }
+    }
+
     pub(crate) fn until(&self) -> Option<Timestamp> {
         match self {
             Self::RateLimited { until, .. } => Some(*until),
-            Self::Token { source, .. } => source.until(),
+            Self::Token { source, .. } | Self::Shared(source) => source.until(),
             _ => None,
         }
     }

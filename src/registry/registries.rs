@@ -8,10 +8,10 @@ use std::{
 use super::{
     account::Account,
     error::Error,
-    keychain::{Credential, Keychain, server},
+    keychain::Keychain,
     remote::Remote,
     settings::Settings,
-    transport::{Budget, Clients, Counters, Endpoint, Ledger, TRIES, Transport, Wallet},
+    transport::{Budget, Clients, Counters, Endpoint, Ledger, Proxies, TRIES, Transport, Wallet},
 };
 use crate::reference::Repository;
 
@@ -34,8 +34,12 @@ impl Registries {
     ///
     /// A certificate or key that the settings name and that is of no use.
     pub fn new(settings: Settings) -> Result<Self, Error> {
+        Self::behind(Proxies::from_env(), settings)
+    }
+
+    pub(super) fn behind(proxies: Proxies, settings: Settings) -> Result<Self, Error> {
         let settings = Arc::new(settings);
-        let clients = Clients::new(Arc::clone(&settings));
+        let clients = Clients::new(Arc::clone(&settings), proxies);
         let clients = clients.map_err(|error| Error::new("use the registries file", error))?;
         Ok(Self(Arc::new(Inner {
             settings,
@@ -69,12 +73,8 @@ impl Registries {
     fn transport(&self, repository: &Repository, keychain: &Keychain, tries: usize) -> Transport {
         let registry = repository.registry();
         let settings = self.0.settings.host(registry);
-        let mut credential = keychain.find(repository);
-        if let Some(helper) = settings.and_then(|host| host.credential_helper.as_ref())
-            && credential.is_anonymous()
-        {
-            credential = Credential::Helper { name: helper.name.clone(), server: server(registry) };
-        }
+        let helper = settings.and_then(|host| host.credential_helper.as_ref());
+        let credential = keychain.find(repository, helper.map(|helper| helper.name.as_str()));
         let account = Account::new(registry, credential);
         let mut endpoints = self.0.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
         let endpoint = endpoints.entry(registry.to_owned()).or_insert_with(|| {

@@ -12,7 +12,7 @@ use url::{Host, Url};
 use super::transport::Timing;
 use crate::{
     class::Class,
-    reference::{DOCKER_HUB, Repository},
+    reference::{DOCKER_HUB, Repository, is_docker_hub},
 };
 
 /// Requests to one registry at the same time, if nothing is said.
@@ -39,7 +39,8 @@ pub struct HostSettings {
     /// Registries, `host[:port][/prefix]`, that are tried first for what is read by digest.
     #[serde(default)]
     pub(super) mirrors: Vec<String>,
-    /// Requests at the same time, at most; what is used adapts below it.
+    /// Requests at the same time; what is used adapts below it. The bodies of large blobs come on top, a quarter as many
+    /// that come and a quarter as many that go, so that they hold up no small request.
     #[serde(default)]
     concurrency: Option<NonZeroU32>,
     /// Requests in a second, at most.
@@ -71,7 +72,8 @@ pub struct HostSettings {
 pub struct CredentialHelper {
     /// The program's name without `docker-credential-`.
     pub name: String,
-    /// Namespaces whose objects may use it; without a cluster it is for everybody.
+    /// Namespaces whose objects may use it. The command line does not look at it: there the same person writes the
+    /// manifests and may run the helper, so a namespace separates nobody.
     #[serde(default)]
     pub namespaces: Vec<String>,
 }
@@ -242,10 +244,6 @@ pub(super) fn is_this_machine(registry: &str) -> bool {
 
 /// One name for the names of Docker Hub, and lower case.
 pub(super) fn canonical(host: &str) -> String {
-    match host.to_ascii_lowercase().as_str() {
-        "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" | DOCKER_HUB => {
-            DOCKER_HUB.to_owned()
-        }
-        other => other.to_owned(),
-    }
+    let host = host.to_ascii_lowercase();
+    if is_docker_hub(&host) { DOCKER_HUB.to_owned() } else { host }
 }

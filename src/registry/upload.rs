@@ -142,7 +142,11 @@ impl Upload {
 
     async fn try_offset(&mut self) -> Result<Option<u64>, Cause> {
         let home = self.remote.home();
-        let response = home.transport.send(self.request(Method::GET)).await?;
+        let response = match home.transport.send(self.request(Method::GET)).await {
+            // Its address was good for a while only: the registry can open another.
+            Err(Cause::Elsewhere { status, .. }) if status.is_client_error() => return Ok(None),
+            answer => answer?,
+        };
         match response.status() {
             StatusCode::NO_CONTENT | StatusCode::ACCEPTED | StatusCode::OK => {}
             StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::METHOD_NOT_ALLOWED => return Ok(None),

@@ -6,7 +6,7 @@ mod helper;
 #[cfg(test)]
 mod tests;
 
-use std::{path::Path, sync::Arc};
+use std::{cmp::Reverse, path::Path, sync::Arc};
 
 pub use self::config::KeychainError;
 pub(crate) use self::{
@@ -18,8 +18,9 @@ use crate::reference::{DOCKER_HUB, Repository};
 
 /// Credentials by registry and path.
 ///
-/// For a repository, the entry with the longest path that is a prefix of the repository's, segment by segment, counts;
-/// among equal ones the first. Without an entry the registry is called anonymously. A clone costs a counter.
+/// For a repository, the entry counts that names its host most exactly, without a `*` before with one, as the kubelet has
+/// it; among these the one with the longest path that is a prefix of the repository's, segment by segment; among equal
+/// ones the first. Without an entry the registry is called anonymously. A clone costs a counter.
 #[derive(Clone, Debug, Default)]
 pub struct Keychain(Arc<Inner>);
 
@@ -76,18 +77,19 @@ impl Keychain {
         Self(Arc::new(inner))
     }
 
-    /// The credential for a repository of `registry` with this path.
-    pub(super) fn find(&self, repository: &Repository) -> Credential {
+    /// The credential for a repository. `helper` is asked about a registry that has no entry, before the store that is
+    /// asked about them all.
+    pub(super) fn find(&self, repository: &Repository, helper: Option<&str>) -> Credential {
         let mut best: Option<&Entry> = None;
         for entry in self.0.entries.iter().filter(|entry| entry.covers(repository)) {
-            if best.is_none_or(|best| entry.path.len() > best.path.len()) {
+            if best.is_none_or(|best| entry.precision() > best.precision()) {
                 best = Some(entry);
             }
         }
-        match (best, &self.0.store) {
+        match (best, helper.or(self.0.store.as_deref())) {
             (Some(entry), _) => entry.credential.clone(),
             (None, Some(name)) => {
-                Credential::Helper { name: name.clone(), server: server(repository.registry()) }
+                Credential::Helper { name: name.to_owned(), server: server(repository.registry()) }
             }
             (None, None) => Credential::Anonymous,
         }
@@ -95,7 +97,7 @@ impl Keychain {
 }
 
 /// The name under which Docker's tools keep a registry's credential.
-pub(super) fn server(registry: &str) -> String {
+fn server(registry: &str) -> String {
     if registry == DOCKER_HUB { "https://index.docker.io/v1/".to_owned() } else { registry.to_owned() }
 }
 
@@ -114,6 +116,11 @@ impl Entry {
         }
         let host = canonical(host);
         (!host.is_empty()).then_some(Self { host, path, credential })
+    }
+
+    /// How exactly it says what it is for.
+    fn precision(&self) -> (Reverse<usize>, usize) {
+        (Reverse(self.host.matches('*').count()), self.path.len())
     }
 
     fn covers(&self, repository: &Repository) -> bool {

@@ -1,16 +1,21 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
+
+use tokio::time::{sleep, timeout};
 
 use super::{
     blob, class,
-    fake::{Asked, Fake, Reply, refuse, reply},
+    fake::{Asked, Fake, Reply, mute, refuse, reply},
     image, open, open_with, settings, tag,
 };
 use crate::{
     class::Class,
-    registry::{Keychain, Mount, OCI_MANIFEST, Registries, message},
+    registry::{Keychain, Mount, OCI_MANIFEST, Registries, message, transport::TRIES},
 };
 
 /// A manifest for who shows `authorization`, else a challenge for a token from `/token`.
@@ -115,7 +120,7 @@ async fn a_token_that_is_refused_is_replaced_once() {
 }
 
 #[tokio::test]
-async fn a_token_that_expires_is_renewed_before_it_does() {
+async fn a_token_that_ends_at_once_is_used_once() {
     let fake = Fake::start_at(|url, asked, before| match asked.path.as_str() {
         // Its life is over at once.
         "/token" => reply(200)
@@ -186,6 +191,40 @@ async fn requests_that_want_the_same_token_wait_for_one() {
     let lines = fake.lines();
     let count = |line: &str| lines.iter().filter(|other| *other == line).count();
     assert_eq!((count("GET /v2/"), count("GET /token"), count("GET /v2/app/manifests/1")), (1, 1, 20));
+}
+
+#[tokio::test]
+async fn who_gives_up_on_a_token_leaves_nothing_behind_for_others_to_wait_for() {
+    let fake = Fake::start_at(|url, asked, before| match asked.path.as_str() {
+        "/token" if before == 1 => mute(),
+        "/token" => token("t"),
+        _ => guarded(url, asked, "Bearer t"),
+    })
+    .await;
+    let mut settings = settings();
+    // Nothing is tried again.
+    settings.timing.tries = Duration::ZERO;
+    let patience = settings.timing.head;
+    let registries = Registries::new(settings).unwrap();
+    let remote = registries.open(&format!("{}/app", fake.address).parse().unwrap(), &Keychain::default());
+    assert!(timeout(patience / 2, remote.get_manifest(&tag("1"))).await.is_err());
+    sleep(patience).await;
+    remote.get_manifest(&tag("1")).await.unwrap();
+}
+
+#[tokio::test]
+async fn requests_to_a_registry_that_says_nothing_wait_for_it_together() {
+    let fake = Fake::start(|_, _| mute()).await;
+    let keychain = Keychain::password(&fake.address.to_string(), "me", "secret");
+    let remote = open_with(&fake, &keychain);
+    let gets =
+        (0..6).map(|_| remote.clone()).map(|remote| async move { remote.get_manifest(&tag("1")).await });
+    for result in futures::future::join_all(gets).await {
+        let error = result.unwrap_err();
+        assert_eq!(error.class(), Class::Timeout);
+        assert!(message(&error).contains("sent no answer"), "{}", message(&error));
+    }
+    assert_eq!(fake.lines(), ["GET /v2/"; TRIES]);
 }
 
 #[tokio::test]
@@ -270,6 +309,26 @@ async fn a_stream_that_meets_a_401_is_worth_another_try_with_a_new_token() {
     let offset = upload.offset().await.unwrap().unwrap();
     assert_eq!(offset, 100_000);
     upload.put(&blob(&content), offset, body(100_000)).await.unwrap();
+}
+
+#[tokio::test]
+async fn streams_that_meet_a_401_with_two_tokens_are_not_wanted_from_this_account() {
+    let fake = Fake::start_at(|url, asked, before| match (asked.method.as_str(), asked.path.as_str()) {
+        (_, "/token") => token(&format!("t{before}")),
+        _ if asked.header("authorization").is_none() => guarded(url, asked, ""),
+        ("POST", _) => reply(202).header("location", "/up"),
+        ("GET", _) => reply(204).header("range", "0-0"),
+        _ => guarded(url, asked, ""),
+    })
+    .await;
+    let content = vec![1; 200_000];
+    let body = || {
+        let bytes = bytes::Bytes::copy_from_slice(&content);
+        futures::stream::iter([Ok::<_, std::io::Error>(bytes)])
+    };
+    let mut upload = open(&fake).start_upload().await.unwrap();
+    assert_eq!(class(upload.put(&blob(&content), 0, body()).await), Class::Unavailable);
+    assert_eq!(class(upload.put(&blob(&content), 0, body()).await), Class::Unauthorized);
 }
 
 #[tokio::test]

@@ -220,7 +220,10 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<Asked> {
     let mut line = String::new();
     stream.read_line(&mut line).await.ok()?;
     let (method, rest) = line.split_once(' ')?;
-    let url = url::Url::parse(&format!("http://fake{}", rest.split(' ').next()?)).ok()?;
+    let target = rest.split(' ').next()?;
+    // A proxy is asked with whole URLs.
+    let url = if target.starts_with('/') { format!("http://fake{target}") } else { target.to_owned() };
+    let url = url::Url::parse(&url).ok()?;
     let mut headers = HashMap::new();
     loop {
         let mut line = String::new();

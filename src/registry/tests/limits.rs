@@ -1,13 +1,16 @@
+use std::{collections::HashMap, sync::Mutex};
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    class,
-    fake::{Fake, hang_up, refuse, reply},
-    image, open, settings, tag,
+    blob, class,
+    fake::{Fake, Reply, hang_up, refuse, reply},
+    image, open, open_with, settings, tag,
 };
 use crate::{
     class::Class,
-    registry::{Keychain, Registries},
+    digest::Digest,
+    registry::{Keychain, Manifest, Registries},
 };
 
 #[tokio::test]
@@ -20,14 +23,57 @@ async fn failures_of_the_registry_are_tried_again_at_each_step() {
         hang_up(),
         refuse(429, "TOOMANYREQUESTS"),
     ] {
+        let step = failure.clone();
         let fake = Fake::start(move |_, before| match before {
-            0 | 1 => failure.clone(),
+            0 | 1 => step.clone(),
             _ => reply(200).body(image()),
         })
         .await;
         open(&fake).get_manifest(&tag("1")).await.unwrap();
         assert_eq!(fake.asked().len(), 3);
+        // Of tokens there are two, one that allows to read and one that allows to write.
+        assert_eq!(steps(move || failure.clone()).await, [2, 3, 2, 2, 2, 2, 2]);
     }
+}
+
+/// All that is done to copy an image, each request of which fails once; how many came of each.
+async fn steps(failure: impl Fn() -> Reply + Send + Sync + 'static) -> [usize; 7] {
+    let seen: Mutex<HashMap<String, usize>> = Mutex::default();
+    let fake = Fake::start_at(move |url, asked, _| {
+        let step = format!("{} {}", asked.line(), asked.header("authorization").is_some());
+        let mut seen = seen.lock().unwrap();
+        let times = seen.entry(step).or_default();
+        *times += 1;
+        if *times == 1 {
+            return failure();
+        }
+        match (asked.method.as_str(), asked.path.as_str()) {
+            (_, "/token") => reply(200).body(r#"{"token": "t"}"#),
+            _ if asked.header("authorization").is_none() => refuse(401, "UNAUTHORIZED")
+                .header("www-authenticate", format!(r#"Bearer realm="{url}/token""#)),
+            ("GET", "/v2/app/tags/list") => reply(200).body(r#"{"tags": ["1"]}"#),
+            ("HEAD", _) => reply(200).header("content-length", 1),
+            ("POST", _) => reply(202).header("location", "/up"),
+            _ => reply(201),
+        }
+    })
+    .await;
+    let remote = open_with(&fake, &Keychain::password(&fake.address.to_string(), "me", "secret"));
+    remote.tags().await.unwrap();
+    remote.head_blob(&blob(b"x").digest).await.unwrap();
+    let mut upload = remote.start_upload().await.unwrap();
+    let body = futures::stream::iter([Ok(bytes::Bytes::from_static(b"x"))]);
+    upload.put(&blob(b"x"), 0, body).await.unwrap();
+    let manifest = Manifest::parse(bytes::Bytes::from(image()), None, Digest::sha256(&image())).unwrap();
+    remote.put_manifest(&tag("1"), &manifest).await.unwrap();
+    let lines = fake.lines();
+    let paths =
+        ["GET /v2/", "GET /token", "GET /v2/app/tags", "HEAD ", "POST ", "PUT /up", "PUT /v2/app/manifests"];
+    paths.map(|path| {
+        let is_it =
+            |line: &&String| if path.ends_with("/v2/") { *line == path } else { line.starts_with(path) };
+        lines.iter().filter(is_it).count()
+    })
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod limits;
 mod manifests;
 mod mirrors;
 mod mounts;
+mod proxies;
 mod redirects;
 mod settings;
 mod tags;

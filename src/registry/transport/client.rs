@@ -8,13 +8,12 @@ use std::{
     time::Duration,
 };
 
-use http::Uri;
-use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{Certificate, Client, ClientBuilder, Identity, redirect::Policy};
 use url::Url;
 
 use super::{
     guard::{Reach, Resolver},
+    proxy::Proxies,
     timing::Timing,
 };
 use crate::registry::{
@@ -52,14 +51,14 @@ pub(super) enum Key {
 pub(crate) struct Clients {
     settings: Arc<Settings>,
     made: Mutex<HashMap<Key, Client>>,
-    proxies: Matcher,
+    proxies: Proxies,
 }
 
 impl Clients {
     /// Reads the files that the settings name, so that a mistake in them shows at once.
-    pub(crate) fn new(settings: Arc<Settings>) -> Result<Self, SettingsError> {
+    pub(crate) fn new(settings: Arc<Settings>, proxies: Proxies) -> Result<Self, SettingsError> {
         let made = HashMap::new();
-        let this = Self { settings, made: Mutex::new(made), proxies: Matcher::from_env() };
+        let this = Self { settings, made: Mutex::new(made), proxies };
         for host in this.settings.listed() {
             this.client(&Key::Own(host.host().to_owned()))?;
         }
@@ -75,7 +74,7 @@ impl Clients {
     }
 
     pub(super) fn is_proxied(&self, url: &Url) -> bool {
-        url.as_str().parse::<Uri>().is_ok_and(|uri| self.proxies.intercept(&uri).is_some())
+        self.proxies.serve(url)
     }
 
     fn client(&self, key: &Key) -> Result<Client, SettingsError> {
@@ -99,17 +98,13 @@ impl Clients {
         if let Some(client) = made.get(&key) {
             return Ok(client.clone());
         }
-        let mut builder = builder(&self.settings.timing);
-        if is_local {
-            // No proxy can reach this machine as we do.
-            builder = builder.no_proxy();
-        }
+        let mut builder = self.proxies.apply(builder(&self.settings.timing));
         if by.is_none() && self.settings.is_plain(registry) {
             // The system's roots are not needed, and reading them takes longer than a request.
             builder = builder.tls_certs_only([]);
         }
         if let Some(by) = by {
-            builder = builder.dns_resolver(Resolver::new(by));
+            builder = builder.dns_resolver(Resolver::new(by, self.proxies.hosts()));
         }
         if let Some(host) = host {
             builder = tls(builder, host, by.is_some())?;

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use url::{Host, Url};
 
 use super::{
-    auth::Scheme,
+    auth::{Flight, Scheme},
     client::{Clients, Key},
     guard::Named,
 };
@@ -29,8 +29,8 @@ pub(crate) struct Endpoint {
     base: Option<Url>,
     clients: Arc<Clients>,
     known: Mutex<Known>,
-    /// Held by whoever asks how requests have to be signed.
-    pub(super) ping: tokio::sync::Mutex<()>,
+    /// Whoever asks how requests have to be signed.
+    pub(super) ping: Flight<Result<(), Arc<Cause>>>,
     /// Until when it is passed over, as a mirror.
     rests: Mutex<Option<Instant>>,
 }
@@ -51,7 +51,7 @@ impl Endpoint {
             base: Url::parse(&format!("{scheme}://{host}/v2/")).ok(),
             clients,
             known: Mutex::new(Known::Nothing),
-            ping: tokio::sync::Mutex::default(),
+            ping: Flight::default(),
             rests: Mutex::default(),
         }
     }
@@ -66,8 +66,20 @@ impl Endpoint {
     ///
     /// [`Cause::Host`] if the registry's name cannot be in a URL.
     pub(crate) fn url(&self, path: &str) -> Result<Url, Cause> {
-        let url = self.base.as_ref().and_then(|base| base.join(path).ok());
-        url.ok_or_else(|| Cause::Host { host: self.registry.clone() })
+        self.base()?.join(path).map_err(|_| self.no_host())
+    }
+
+    /// `https://registry/v2/`: where the credential is for.
+    ///
+    /// # Errors
+    ///
+    /// [`Cause::Host`] if the registry's name cannot be in a URL.
+    pub(super) fn base(&self) -> Result<&Url, Cause> {
+        self.base.as_ref().ok_or_else(|| self.no_host())
+    }
+
+    fn no_host(&self) -> Cause {
+        Cause::Host { host: self.registry.clone() }
     }
 
     /// The client for an address, if it may be called.
@@ -77,7 +89,7 @@ impl Endpoint {
     /// [`Cause::Unsafe`] says why it may not.
     pub(super) fn client_for(&self, target: &Named) -> Result<reqwest::Client, Cause> {
         let refuse = |why| Err(Cause::Unsafe { url: redact::url(&target.url), why });
-        let Some(base) = &self.base else { return Err(Cause::Host { host: self.registry.clone() }) };
+        let base = self.base()?;
         if base.origin() == target.url.origin() {
             return self.clients.get(&Key::Own(self.registry.clone()));
         }

@@ -11,6 +11,7 @@ mod auth;
 mod client;
 mod endpoint;
 mod guard;
+mod proxy;
 mod request;
 mod response;
 mod retry;
@@ -31,6 +32,7 @@ pub(crate) use self::{
     client::Clients,
     endpoint::Endpoint,
     guard::Named,
+    proxy::Proxies,
     request::Request,
     response::Response,
     throttle::{Budget, Lane},

@@ -39,6 +39,8 @@ pub(crate) struct Request {
 pub(crate) enum Body {
     /// Bytes that can be sent again; none are an empty body.
     Bytes(Bytes),
+    /// The same, for the host that they are for and no other.
+    Secret(Bytes),
     /// Bytes that come by once.
     Stream(Option<Once>),
 }
@@ -136,6 +138,12 @@ impl Request {
         self
     }
 
+    /// Bytes that no redirect takes to another host.
+    pub(crate) fn secret(mut self, bytes: Bytes) -> Self {
+        self.body = Body::Secret(bytes);
+        self
+    }
+
     /// A body of `length` bytes that comes by once.
     pub(crate) fn stream<S>(mut self, length: u64, stream: S) -> Self
     where
@@ -165,7 +173,7 @@ impl Body {
     /// What is sent now; a stream is used up by it.
     pub(crate) fn take(&mut self) -> (reqwest::Body, Option<Sent>) {
         match self {
-            Self::Bytes(bytes) => (bytes.clone().into(), None),
+            Self::Bytes(bytes) | Self::Secret(bytes) => (bytes.clone().into(), None),
             Self::Stream(once) => match once.take() {
                 Some(Once { stream, sent }) => (reqwest::Body::wrap_stream(stream), Some(sent)),
                 None => (Bytes::new().into(), None),

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use http::{Method, StatusCode};
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
+use url::Url;
 
-use super::{Request, Response, Timing, Transport, auth};
+use super::{Request, Response, Timing, Transport, auth, throttle};
 use crate::{
     class::{Class, Retry},
     registry::{answer::Answer, error::Cause, redact},
@@ -24,6 +26,30 @@ fn jitter(bound: Duration) -> Duration {
     bound.mul_f64(fastrand::f64())
 }
 
+/// A try that came to nothing.
+struct Failure {
+    cause: Box<Cause>,
+    pause: Pause,
+}
+
+/// What is waited for before the next try.
+enum Pause {
+    /// Some time, as each failure in a row doubles it.
+    Jitter,
+    /// The gate: a limit is waited out there, together with everybody else.
+    Gate,
+    /// As long as a host wants that has no gate here.
+    For(Duration),
+}
+
+impl From<Cause> for Failure {
+    fn from(cause: Cause) -> Self {
+        // What another request met may be another account's limit, for which there is no gate here.
+        let is_ours = cause.class() == Class::RateLimited && !matches!(cause, Cause::Shared(_));
+        Self { cause: Box::new(cause), pause: if is_ours { Pause::Gate } else { Pause::Jitter } }
+    }
+}
+
 /// Sends a request until it is answered, or it makes no sense to send it once more.
 ///
 /// # Errors
@@ -36,59 +62,95 @@ pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result
     let mut is_repeat = false;
     loop {
         transport.pass().await?;
-        let error = match attempt(transport, request).await {
+        let Failure { cause, pause } = match attempt(transport, request).await {
             Ok(mut response) => {
                 response.is_repeat = is_repeat;
                 return Ok(response);
             }
-            Err(error) => error,
+            Err(failure) => failure,
         };
-        is_repeat |= !error.is_refusal();
+        is_repeat |= !cause.is_refusal();
         // A PATCH adds to an upload: sent again, it would add the same twice.
         let is_replayable = request.body.is_replayable() && request.method != Method::PATCH;
-        let Some(bound) = bounds
-            .next()
-            .filter(|_| is_replayable && is_worth(&error) && began.elapsed() < transport.timing.tries)
-        else {
-            return Err(error);
+        let is_too_long = matches!(pause, Pause::For(wait) if wait > transport.timing.longest_wait);
+        let Some(bound) = bounds.next().filter(|_| {
+            is_worth(&cause, request)
+                && !is_too_long
+                && is_replayable
+                && began.elapsed() < transport.timing.tries
+        }) else {
+            return Err(*cause);
         };
-        tracing::debug!(url = %redact::url(&request.url), %error, "trying again");
-        // A limit is waited out at the gate, together with everybody else.
-        if error.class() != Class::RateLimited {
-            sleep(jitter(bound)).await;
+        tracing::debug!(url = %redact::url(&request.url), error = %cause, "trying again");
+        match pause {
+            Pause::Gate => {}
+            Pause::Jitter => sleep(jitter(bound)).await,
+            Pause::For(wait) => sleep(wait + jitter(bound)).await,
         }
     }
 }
 
-async fn attempt(transport: &Transport, request: &mut Request) -> Result<Response, Cause> {
+async fn attempt(transport: &Transport, request: &mut Request) -> Result<Response, Failure> {
     let (budget, timing) = (&transport.ledger.budget, &transport.timing);
     let began = Instant::now();
     let response = match auth::send(transport, request).await {
         Ok(response) => response,
         Err(error) => {
-            if matches!(error, Cause::Unreachable { .. } | Cause::Silent { .. }) {
+            if error.is_silence() {
                 budget.no_answer(request.lane, began);
             }
-            return Err(error);
+            return Err(error.into());
         }
     };
+    if response.is_foreign {
+        return elsewhere(transport, request, response);
+    }
     let status = response.status();
-    // Another host's limits are not this account's.
-    if !response.is_foreign {
-        budget.observe(request.lane, began, status, response.headers(), timing);
-    }
-    if response.is_foreign && !status.is_success() && status != StatusCode::RANGE_NOT_SATISFIABLE {
-        return Err(Cause::Elsewhere { host: response.host(), status });
-    }
+    budget.observe(request.lane, began, status, response.headers(), timing);
     if !is_trouble(status) {
         return Ok(response);
     }
     let host = response.host();
     let answer = response.answer().await;
     if is_limit(&answer) {
-        return Err(budget.limited(transport.registry(), timing));
+        return Err(budget.limited(transport.registry(), timing).into());
     }
-    Err(Cause::Failed { host, answer })
+    Err(Cause::Failed { host, answer }.into())
+}
+
+/// What to make of another host's answer. Its limits are not this account's: who was sent there waits, and nobody else.
+fn elsewhere(transport: &Transport, request: &Request, response: Response) -> Result<Response, Failure> {
+    let (host, status) = (response.host(), response.status());
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        let named = throttle::wait(status, response.headers(), Timestamp::now());
+        let wait = named.unwrap_or(transport.timing.unnamed_wait);
+        let cause = throttle::limited(&host, Instant::now() + wait);
+        return Err(Failure { cause: Box::new(cause), pause: Pause::For(wait) });
+    }
+    if is_about_content(request, status) {
+        return Ok(response);
+    }
+    Err(Cause::Elsewhere { host, status }.into())
+}
+
+/// Whether another host's answer says something of what was asked for, and not only of the way there.
+fn is_about_content(request: &Request, status: StatusCode) -> bool {
+    match status {
+        StatusCode::RANGE_NOT_SATISFIABLE => true,
+        // There a signed address is refused, and not this account.
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::REQUEST_TIMEOUT => false,
+        // Whoever asked looks whether the body is a registry's: without its words a 404 proves nothing.
+        StatusCode::NOT_FOUND if is_kept_by_registries(&request.url) => true,
+        // At an address that the registry named, an upload's session or a next page, its protocol is spoken.
+        status if request.named.is_some() => status.is_success() || status.is_client_error(),
+        status => status.is_success(),
+    }
+}
+
+/// Manifests and lists of tags: where one registry redirects to another, as registry.k8s.io does, the other has them.
+/// Blobs are also redirected to mere storage.
+fn is_kept_by_registries(url: &Url) -> bool {
+    matches!(url.path().rsplit('/').nth(1), Some("manifests" | "tags"))
 }
 
 fn is_trouble(status: StatusCode) -> bool {
@@ -100,12 +162,14 @@ fn is_limit(answer: &Answer) -> bool {
 }
 
 /// Whether the same request can have another answer soon.
-fn is_worth(error: &Cause) -> bool {
+fn is_worth(error: &Cause, request: &Request) -> bool {
     match error {
+        // Only whoever named the address can name another.
+        Cause::Elsewhere { status, .. } if request.named.is_some() => !status.is_client_error(),
         Cause::Failed { answer, .. } => answer.status != StatusCode::NOT_IMPLEMENTED,
         // A certificate does not become valid by asking again.
         Cause::Protocol { .. } | Cause::Untrusted { .. } => false,
-        Cause::Token { source, .. } => is_worth(source),
+        Cause::Token { source, .. } | Cause::Shared(source) => is_worth(source, request),
         error => matches!(error.class().retry(), Retry::Transient | Retry::Deferred),
     }
 }

@@ -7,19 +7,24 @@
 //!    request goes out again, once.
 
 mod challenge;
+mod flight;
+mod helped;
 mod scope;
 #[cfg(test)]
 mod tests;
 mod token;
 mod wallet;
 
+use std::sync::Arc;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use futures::FutureExt as _;
 use http::{HeaderValue, Method, StatusCode};
 use secrecy::ExposeSecret as _;
 use tokio::time::Instant;
 
 use self::{challenge::Challenge, token::Token};
-pub(crate) use self::{challenge::Scheme, scope::Scopes, wallet::Wallet};
+pub(crate) use self::{challenge::Scheme, flight::Flight, scope::Scopes, wallet::Wallet};
 use super::{Request, Response, Transport, guard};
 use crate::registry::{error::Cause, keychain::Credential};
 
@@ -31,9 +36,15 @@ struct Shown {
 }
 
 pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result<Response, Cause> {
-    let shown = show(transport, &request.scopes).await?;
-    let response = guard::send(transport, request, shown.header.clone()).await?;
+    let home = transport.endpoint.base()?;
+    // Nothing is shown to other hosts, so nothing is fetched to be shown there.
+    let is_home = request.url.origin() == home.origin();
+    let shown = if is_home { show(transport, &request.scopes).await? } else { Shown::default() };
+    let response = guard::send(transport, request, home, shown.header.clone()).await?;
     if response.status() != StatusCode::UNAUTHORIZED || response.is_foreign {
+        if !request.body.is_replayable() && response.status().is_success() {
+            transport.ledger.wallet.stream_taken(&request.scopes);
+        }
         return Ok(response);
     }
     let Some(challenge) = challenge(&response) else {
@@ -49,7 +60,12 @@ pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result
         transport.ledger.wallet.forget(token);
     }
     if !request.body.is_replayable() {
-        if shown.header.is_some() && shown.token.is_none() {
+        // Another token may be taken, and what is not a token stays the same.
+        let is_final = match &shown.token {
+            Some(token) => transport.ledger.wallet.stream_refused(&request.scopes, token),
+            None => shown.header.is_some(),
+        };
+        if is_final {
             return Err(unauthorized(transport, response).await);
         }
         return Err(Cause::Expired { registry: transport.registry().to_owned() });
@@ -60,7 +76,7 @@ pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result
     }
     response.finish().await;
     transport.pass().await?;
-    let response = guard::send(transport, request, again.header).await?;
+    let response = guard::send(transport, request, home, again.header).await?;
     if response.status() == StatusCode::UNAUTHORIZED && !response.is_foreign {
         if let Some(token) = &again.token {
             transport.ledger.wallet.forget(token);
@@ -77,7 +93,7 @@ async fn show(transport: &Transport, scopes: &Scopes) -> Result<Shown, Cause> {
         return Ok(Shown { header: token::bearer(token), token: None });
     }
     if !credential.is_anonymous() && !transport.endpoint.is_known() {
-        ping(transport).await?;
+        pinged(transport).await?;
     }
     match transport.endpoint.scheme() {
         None => Ok(Shown::default()),
@@ -89,21 +105,32 @@ async fn show(transport: &Transport, scopes: &Scopes) -> Result<Shown, Cause> {
     }
 }
 
-/// Asks how requests have to be signed; whoever comes meanwhile waits for the answer.
+/// Asks how requests have to be signed; whoever comes meanwhile gets the same answer, or the same failure.
+async fn pinged(transport: &Transport) -> Result<(), Cause> {
+    let asked = transport.endpoint.ping.join(|| {
+        let transport = transport.clone();
+        async move { ping(&transport).await.map_err(Arc::new) }.boxed()
+    });
+    asked.await.map_err(Cause::Shared)
+}
+
 async fn ping(transport: &Transport) -> Result<(), Cause> {
-    let _turn = transport.endpoint.ping.lock().await;
-    if transport.endpoint.is_known() {
-        return Ok(());
-    }
     let mut request = Request::new(Method::GET, transport.endpoint.url("")?, Scopes::default());
     let began = Instant::now();
-    let response = guard::send(transport, &mut request, None).await?;
+    let response = guard::send(transport, &mut request, transport.endpoint.base()?, None).await?;
     let status = response.status();
+    if response.is_foreign {
+        // What another host wants is not what the registry wants, and its realm is nobody that the credential is for:
+        // the request itself will tell.
+        transport.endpoint.is_open();
+        response.finish().await;
+        return Ok(());
+    }
     if status == StatusCode::TOO_MANY_REQUESTS {
         transport.observe(began, status, response.headers());
         return Err(transport.limited());
     }
-    if status.is_server_error() {
+    if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
         let host = response.host();
         return Err(Cause::Failed { host, answer: response.answer().await });
     }

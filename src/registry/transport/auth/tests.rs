@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use http::{HeaderMap, HeaderValue, header::WWW_AUTHENTICATE};
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::{Challenge, Scheme, Scopes};
+use super::{Challenge, Scheme, Scopes, token::use_for};
 use crate::registry::transport::guard::{Named, Reach};
 
 fn challenge(headers: &[&str]) -> Option<Challenge> {
@@ -64,6 +66,15 @@ fn what_covers_more_covers_less() {
 fn a_name_with_a_port_keeps_its_colons() {
     let scopes = Scopes::parse("repository:host:5000/app:pull nonsense : a:b");
     assert_eq!(scopes.to_string(), "repository:host:5000/app:pull");
+}
+
+#[rstest]
+#[case(300, 290)]
+#[case(40, 30)]
+#[case(4, 3)]
+#[case(0, 0)]
+fn a_token_is_renewed_before_it_ends(#[case] life: u64, #[case] expected: u64) {
+    assert_eq!(use_for(Duration::from_secs(life)), Duration::from_secs(expected));
 }
 
 proptest! {

@@ -94,7 +94,7 @@ pub(super) async fn fetch(
         credential => get(realm, service, &scopes, credential),
     };
     let authorization = request.headers.remove(AUTHORIZATION);
-    let response = guard::send(transport, &mut request, authorization).await?;
+    let response = guard::send(transport, &mut request, &realm.url, authorization).await?;
     let (status, host) = (response.status(), response.host());
     if !status.is_success() {
         return Err(refused(transport, response, asked).await);
@@ -111,9 +111,12 @@ pub(super) async fn fetch(
     let token = given(granted.token).or_else(|| given(granted.access_token));
     let token = token.ok_or_else(|| protocol("the token server's answer has no token"))?;
     let header = bearer(&token).ok_or_else(|| protocol("the token cannot be sent in a header"))?;
-    // A token that ends at once is good for the request that it was asked for.
-    let renew = asked + life - MARGIN.min(life / 4);
-    Ok(Token(Arc::new(Inner { header, scopes, renew })))
+    Ok(Token(Arc::new(Inner { header, scopes, renew: asked + use_for(life) })))
+}
+
+/// How much of its life a token is used. One that ends at once is good for the request that it was asked for.
+pub(super) fn use_for(life: Duration) -> Duration {
+    life.saturating_sub(MARGIN.min(life / 4))
 }
 
 pub(super) fn bearer(token: &SecretString) -> Option<HeaderValue> {
@@ -153,7 +156,7 @@ fn exchange(realm: &Named, service: Option<&str>, scopes: &Scopes, token: &Secre
     form.append_pair("scope", &scopes.to_string()).append_pair("refresh_token", token.expose_secret());
     Request::to(Method::POST, realm.clone(), Scopes::default())
         .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
-        .bytes(Bytes::from(form.finish()))
+        .secret(Bytes::from(form.finish()))
 }
 
 /// How much of a token's life is left. Clocks that disagree are not believed.

@@ -3,17 +3,16 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use futures::{
     FutureExt as _,
-    future::{BoxFuture, Shared},
+    future::{BoxFuture, Shared, WeakShared},
 };
-use tokio::time::Instant;
 
 use super::{
     Scopes,
+    helped::Helped,
     token::{self, Token},
 };
 use crate::registry::{
@@ -24,23 +23,21 @@ use crate::registry::{
     transport::{Transport, guard::Named},
 };
 
-/// What a helper gave is used for so long before it is asked again; ECR's lasts twelve hours, others' one.
-const HELPED: Duration = Duration::from_mins(15);
-
-type Fetching = Shared<BoxFuture<'static, Result<Token, Arc<Cause>>>>;
+type Fetching = BoxFuture<'static, Result<Token, Arc<Cause>>>;
 
 enum Slot {
     Here(Token),
-    /// All that want the same token wait for one answer.
-    Asked(Fetching),
+    /// All that want the same token wait for one answer; if none of them does any more, nobody asks.
+    Asked(WeakShared<Fetching>),
 }
 
 /// An account's credential and tokens.
 #[derive(Default)]
 pub(crate) struct Wallet {
     tokens: Mutex<HashMap<Scopes, Slot>>,
-    helped: tokio::sync::Mutex<()>,
-    helper: Mutex<Option<(Credential, Instant)>>,
+    /// With which token a stream was last refused, by what it wanted, as long as none was taken since.
+    refused: Mutex<HashMap<Scopes, Token>>,
+    helped: Helped,
 }
 
 impl Wallet {
@@ -49,31 +46,20 @@ impl Wallet {
         let Credential::Helper { name, server } = account.credential() else {
             return Ok(account.credential().clone());
         };
-        if let Some(credential) = self.helped_by() {
-            return Ok(credential);
-        }
-        let _turn = self.helped.lock().await;
-        if let Some(credential) = self.helped_by() {
-            return Ok(credential);
-        }
-        let credential = ask(name, server).await.map_err(|detail| Cause::Helper {
+        let asked = self.helped.get(|| {
+            let (name, server) = (name.clone(), server.clone());
+            async move { ask(&name, &server).await }.boxed()
+        });
+        asked.await.map_err(|detail| Cause::Helper {
             helper: name.clone(),
             registry: account.registry().to_owned(),
             detail,
-        })?;
-        *self.helper.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((credential.clone(), Instant::now() + HELPED));
-        Ok(credential)
+        })
     }
 
-    fn helped_by(&self) -> Option<Credential> {
-        let helper = self.helper.lock().unwrap_or_else(PoisonError::into_inner);
-        helper.as_ref().filter(|(_, until)| Instant::now() < *until).map(|(credential, _)| credential.clone())
-    }
-
-    /// The registry did not take what was shown: a helper is asked anew next time.
+    /// The registry did not take what was shown.
     pub(super) fn doubt(&self) {
-        *self.helper.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.helped.doubt();
     }
 
     /// A token that covers `scopes`: one that is here, or one that somebody waits for, or a new one.
@@ -96,8 +82,8 @@ impl Wallet {
             if let Some(token) = here {
                 return Ok(token);
             }
-            if let Some(Slot::Asked(fetching)) = tokens.get(scopes) {
-                fetching.clone()
+            if let Some(fetching) = asked(&tokens, scopes) {
+                fetching
             } else {
                 let (transport, wanted) = (transport.clone(), scopes.clone());
                 let fetching = async move {
@@ -105,13 +91,13 @@ impl Wallet {
                     token.await.map_err(Arc::new)
                 };
                 let fetching = fetching.boxed().shared();
-                tokens.insert(scopes.clone(), Slot::Asked(fetching.clone()));
+                tokens.extend(fetching.downgrade().map(|asked| (scopes.clone(), Slot::Asked(asked))));
                 fetching
             }
         };
         let result = fetching.clone().await;
         let mut tokens = self.tokens();
-        if matches!(tokens.get(scopes), Some(Slot::Asked(asked)) if asked.ptr_eq(&fetching)) {
+        if asked(&tokens, scopes).is_some_and(|asked| asked.ptr_eq(&fetching)) {
             match &result {
                 Ok(token) => tokens.insert(scopes.clone(), Slot::Here(token.clone())),
                 Err(_) => tokens.remove(scopes),
@@ -126,7 +112,27 @@ impl Wallet {
         self.tokens().retain(|_, slot| !matches!(slot, Slot::Here(here) if here.is(token)));
     }
 
+    /// A body that cannot be sent again was refused with this token. Says whether that happened with another one before.
+    pub(super) fn stream_refused(&self, scopes: &Scopes, token: &Token) -> bool {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = refused.insert(scopes.clone(), token.clone());
+        before.is_some_and(|before| !before.is(token))
+    }
+
+    /// A body that cannot be sent again was taken.
+    pub(super) fn stream_taken(&self, scopes: &Scopes) {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(scopes);
+    }
+
     fn tokens(&self) -> MutexGuard<'_, HashMap<Scopes, Slot>> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is being asked for.
+fn asked(tokens: &HashMap<Scopes, Slot>, scopes: &Scopes) -> Option<Shared<Fetching>> {
+    match tokens.get(scopes) {
+        Some(Slot::Asked(fetching)) => fetching.upgrade(),
+        _ => None,
     }
 }

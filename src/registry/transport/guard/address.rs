@@ -53,7 +53,9 @@ impl Reach {
             () if address.is_unspecified() || address.is_multicast() || address.is_unicast_link_local() => {
                 None
             }
-            () if address.is_unique_local() => Some(Self::Site),
+            () if address.is_unique_local() || is_site_local(address) || is_local_nat64(address) => {
+                Some(Self::Site)
+            }
             () => Some(Self::Public),
         }
     }
@@ -64,8 +66,19 @@ impl Reach {
     }
 }
 
-/// The IPv4 address that an IPv6 address stands for: mapped (`::ffff:0:0/96`), NAT64 (`64:ff9b::/96`) or 6to4
-/// (`2002::/16`).
+/// `fec0::/10`, which unique local addresses replaced.
+fn is_site_local(address: Ipv6Addr) -> bool {
+    let [first, ..] = address.segments();
+    first & 0xffc0 == 0xfec0
+}
+
+/// `64:ff9b:1::/48`: where it leads is known to that network alone (RFC 8215).
+fn is_local_nat64(address: Ipv6Addr) -> bool {
+    matches!(address.segments(), [0x64, 0xff9b, 1, ..])
+}
+
+/// The IPv4 address that an IPv6 address stands for: mapped (`::ffff:0:0/96`), compatible (`::/96`), NAT64
+/// (`64:ff9b::/96`) or 6to4 (`2002::/16`).
 fn embedded(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     let of = |high: u16, low: u16| {
@@ -74,7 +87,9 @@ fn embedded(address: IpAddr) -> IpAddr {
         IpAddr::V4(Ipv4Addr::new(a, b, c, d))
     };
     match v6.segments() {
-        [0, 0, 0, 0, 0, 0xffff, high, low]
+        // Both are in `::/96`, and mean themselves.
+        _ if v6.is_loopback() || v6.is_unspecified() => address,
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
         | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
         | [0x2002, high, low, ..] => of(high, low),
         _ => address,

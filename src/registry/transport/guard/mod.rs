@@ -18,7 +18,11 @@ pub(crate) use self::{
     address::Reach,
     resolve::{REFUSAL, Resolver},
 };
-use super::{Request, Response, Transport, request::Sent, timing::REDIRECTS};
+use super::{
+    Request, Response, Transport,
+    request::{Body, Sent},
+    timing::REDIRECTS,
+};
 use crate::registry::{error::Cause, redact};
 
 /// What the client's error says when TLS does not come about.
@@ -45,7 +49,8 @@ impl Named {
 
 /// Sends a request, and follows where the answer points.
 ///
-/// `authorization` goes to the host of the request's URL, and to no other.
+/// `authorization` goes to the host of `home`, and to no other: the request's own URL may be one that the registry
+/// named, an upload's session or a next page. Answers of other hosts are foreign.
 ///
 /// # Errors
 ///
@@ -53,10 +58,11 @@ impl Named {
 pub(super) async fn send(
     transport: &Transport,
     request: &mut Request,
+    home: &Url,
     authorization: Option<HeaderValue>,
 ) -> Result<Response, Cause> {
-    let asked = request.url.origin();
-    let mut method = request.method.clone();
+    let home = home.origin();
+    let method = request.method.clone();
     let mut next =
         request.named.clone().unwrap_or_else(|| Named { url: request.url.clone(), by: Reach::Public });
     next.url.clone_from(&request.url);
@@ -64,7 +70,7 @@ pub(super) async fn send(
         let client = transport.endpoint.client_for(&next)?;
         let mut hop = reqwest::Request::new(method.clone(), next.url.clone());
         *hop.headers_mut() = request.headers.clone();
-        if let Some(authorization) = authorization.as_ref().filter(|_| next.url.origin() == asked) {
+        if let Some(authorization) = authorization.as_ref().filter(|_| next.url.origin() == home) {
             hop.headers_mut().insert(AUTHORIZATION, authorization.clone());
         }
         let (body, sent) = request.body.take();
@@ -75,13 +81,14 @@ pub(super) async fn send(
         *hop.body_mut() = Some(body);
         transport.ledger.traffic.request();
         let response = execute(&client, hop, sent, transport.timing.answer(request.weight)).await?;
-        let mut response = Response::new(response, next.url.origin() != asked, transport.timing.idle);
+        let mut response = Response::new(response, next.url.origin() != home, transport.timing.idle);
         response.is_proxied = transport.endpoint.is_proxied(&next.url);
         let Some(target) = target(&response, &method).filter(|_| request.body.is_replayable()) else {
             return Ok(response);
         };
-        if response.status() == StatusCode::SEE_OTHER {
-            method = if method == Method::HEAD { method } else { Method::GET };
+        if matches!(request.body, Body::Secret(_)) && target.origin() != home {
+            let why = "an identity token goes to the token server, and to no other host";
+            return Err(Cause::Unsafe { url: redact::url(&target), why });
         }
         next = Named::in_response(target, &response);
         response.finish().await;

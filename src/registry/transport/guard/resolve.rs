@@ -1,9 +1,8 @@
 //! Name resolution that gives only addresses at which a registry may point.
 
-use std::{collections::HashSet, env, net::SocketAddr, sync::Arc};
+use std::{collections::HashSet, net::SocketAddr, sync::Arc};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use url::Url;
 
 use super::Reach;
 
@@ -24,16 +23,8 @@ pub(crate) const REFUSAL: &str = "it is at an address that the registry has no b
                                   link-local or metadata); if that is right, list the host in the registries file";
 
 impl Resolver {
-    pub(crate) fn new(by: Reach) -> Self {
-        let variables = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
-        let names = variables.iter().flat_map(|name| [(*name).to_owned(), name.to_lowercase()]);
-        let proxies = names.filter_map(|name| {
-            let text = env::var(name).ok()?;
-            let url =
-                if text.contains("://") { Url::parse(&text) } else { Url::parse(&format!("http://{text}")) };
-            url.ok()?.host_str().map(str::to_owned)
-        });
-        Self { by, proxies: Arc::new(proxies.collect()) }
+    pub(crate) fn new(by: Reach, proxies: HashSet<String>) -> Self {
+        Self { by, proxies: Arc::new(proxies) }
     }
 }
 

@@ -13,14 +13,14 @@ use crate::registry::{
         fake::{Fake, reply},
         settings,
     },
-    transport::{Budget, Clients, Endpoint, Ledger, Request, Scopes, Transport, Wallet},
+    transport::{Budget, Clients, Endpoint, Ledger, Proxies, Request, Scopes, Transport, Wallet},
 };
 
 /// A way to a registry that nobody calls.
 fn transport(registry: &str, settings: Settings) -> Transport {
     let timing = settings.timing;
     let settings = Arc::new(settings);
-    let clients = Arc::new(Clients::new(Arc::clone(&settings)).unwrap());
+    let clients = Arc::new(Clients::new(Arc::clone(&settings), Proxies::new("", "", "")).unwrap());
     let endpoint = Arc::new(Endpoint::new(registry, &settings, clients));
     let ledger =
         Arc::new(Ledger { budget: Budget::new(None), wallet: Wallet::default(), traffic: Arc::default() });
@@ -32,7 +32,9 @@ async fn call(transport: &Transport, url: &str, by: Reach) -> Result<u16, Cause>
     let named = Named { url: url.parse().unwrap(), by };
     let mut request = Request::to(Method::GET, named, Scopes::default());
     let secret = Some(HeaderValue::from_static("Bearer secret"));
-    super::send(transport, &mut request, secret).await.map(|response| response.status().as_u16())
+    super::send(transport, &mut request, transport.endpoint.base()?, secret)
+        .await
+        .map(|response| response.status().as_u16())
 }
 
 #[tokio::test]
@@ -89,12 +91,19 @@ fn plain(registry: &str) -> Settings {
 #[case("::ffff:10.0.0.1", Some(Reach::Site))]
 #[case("64:ff9b::a00:1", Some(Reach::Site))]
 #[case("2002:a00:1::", Some(Reach::Site))]
+#[case("::10.0.0.1", Some(Reach::Site))]
+#[case("::8.8.8.8", Some(Reach::Public))]
+#[case("fec0::1", Some(Reach::Site))]
+#[case("feff::1", Some(Reach::Site))]
+#[case("64:ff9b:1::a00:1", Some(Reach::Site))]
 #[case("127.9.9.9", Some(Reach::Loopback))]
 #[case("::1", Some(Reach::Loopback))]
 #[case("::ffff:127.0.0.1", Some(Reach::Loopback))]
+#[case("::127.0.0.1", Some(Reach::Loopback))]
 #[case("169.254.169.254", None)]
 #[case("::ffff:169.254.169.254", None)]
 #[case("fe80::1", None)]
+#[case("::169.254.169.254", None)]
 #[case("fd00:ec2::254", None)]
 #[case("100.100.100.200", None)]
 #[case("168.63.129.16", None)]

@@ -94,7 +94,8 @@ impl Gate {
     }
 }
 
-fn limited(registry: &str, until: Instant) -> Cause {
+/// The error for what a host refuses until then.
+pub(in crate::registry::transport) fn limited(registry: &str, until: Instant) -> Cause {
     let wait = until.saturating_duration_since(Instant::now());
     let seconds = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX).saturating_add(1);
     let until =

@@ -9,7 +9,11 @@ use jiff::{Timestamp, fmt::rfc2822};
 const EPOCH: u64 = 1_000_000_000;
 
 /// How long a registry wants no requests, if an answer says so.
-pub(super) fn wait(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub(in crate::registry::transport) fn wait(
+    status: StatusCode,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Option<Duration> {
     let is_refusal = status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE;
     if is_refusal && let Some(wait) = retry_after(headers, now) {
         return Some(wait);

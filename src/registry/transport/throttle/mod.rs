@@ -22,6 +22,7 @@ pub(crate) use self::{
     gate::Gate,
     lane::{Lane, Permit},
 };
+pub(super) use self::{gate::limited, headers::wait};
 use super::{Request, Response, Timing, Transport, retry};
 use crate::registry::{error::Cause, settings::HostSettings};
 

@@ -26,9 +26,8 @@ impl Outage {
     /// All tries of a request that began at `began` came to nothing. If it answered others meanwhile, that is this
     /// request's trouble alone.
     pub(super) fn found(&self, began: Instant, cause: &Cause, timing: &Timing) {
-        let is_outage = matches!(cause, Cause::Unreachable { .. } | Cause::Silent { .. });
         let mut state = self.state();
-        if is_outage && state.answered.is_none_or(|answered| answered < began) {
+        if cause.is_silence() && state.answered.is_none_or(|answered| answered < began) {
             state.over = Some((Instant::now() + timing.outage_rest, cause.to_string()));
         }
     }
