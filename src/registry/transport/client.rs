@@ -125,6 +125,8 @@ fn builder(timing: &Timing) -> ClientBuilder {
         .pool_max_idle_per_host(IDLE_CONNECTIONS)
         .pool_idle_timeout(IDLE)
         .tcp_nodelay(true)
+        // Longer than anything here is waited for: who takes no bytes is judged by who sends them.
+        .tcp_user_timeout(timing.tries)
         .http2_initial_stream_window_size(STREAM_WINDOW)
         .http2_initial_connection_window_size(CONNECTION_WINDOW)
 }
