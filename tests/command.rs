@@ -19,8 +19,10 @@ pub struct Desk {
 
 /// What is recorded of one reference on a target.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Recorded {
     pub digest: String,
+    pub previous_digest: Option<String>,
     pub origin: String,
     pub state: String,
 }

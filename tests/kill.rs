@@ -234,6 +234,7 @@ impl Era {
                 assert_eq!(target.digest(repository, tag).await.as_ref(), Some(digest));
                 target.complete(repository, tag).await;
                 let record = Recorded {
+                    previous_digest: None,
                     digest: digest.to_string(),
                     origin: "Written".to_owned(),
                     state: "InSync".to_owned(),
