@@ -25,6 +25,9 @@ use crate::{
 /// memory. As many again may be on their way to targets that are served apart.
 const LARGE_AT_ONCE: usize = 4;
 
+/// Small blobs, of which each is held whole, that are on their way to targets that are served apart.
+const SMALL_AT_ONCE: usize = 64;
+
 /// A target that a blob has to be sent to.
 pub(crate) struct Need<'a> {
     want: Want<'a>,
@@ -51,14 +54,21 @@ impl<'a> Need<'a> {
 pub(crate) struct Sender {
     together: Arc<Semaphore>,
     apart: Arc<Semaphore>,
+    apart_small: Arc<Semaphore>,
     known: Known,
     progress: Progress,
 }
 
 impl Sender {
     pub(crate) fn new(known: Known, progress: Progress) -> Self {
-        let semaphore = || Arc::new(Semaphore::new(LARGE_AT_ONCE));
-        Self { together: semaphore(), apart: semaphore(), known, progress }
+        let semaphore = |permits| Arc::new(Semaphore::new(permits));
+        Self {
+            together: semaphore(LARGE_AT_ONCE),
+            apart: semaphore(LARGE_AT_ONCE),
+            apart_small: semaphore(SMALL_AT_ONCE),
+            known,
+            progress,
+        }
     }
 
     /// Reads the blob once for all of `needs`, and tells each what became of it. Who is too slow for the others
@@ -79,8 +89,9 @@ impl Sender {
     /// Sends the blob to one target that nobody shall wait for.
     pub(crate) async fn alone<'a>(&'a self, errand: Errand<'a>, mut need: Need<'a>) -> Result<(), Error> {
         if errand.blob.size <= SMALL {
+            let _permit = self.apart_small.acquire().await;
             let bytes = self.whole(errand).await?;
-            return self.small_one(errand.blob, bytes, need).await;
+            return self.small_one(errand, bytes, need).await;
         }
         let start = std::mem::replace(&mut need.start, Start::Fresh(None));
         self.rest(errand, need, start, errand.source.reading(errand.blob)).await
@@ -106,7 +117,7 @@ impl Sender {
         };
         let sends = needs.into_iter().map(|need| {
             let want = need.want.clone();
-            Shared { want, work: Box::pin(self.small_one(errand.blob, bytes.clone(), need)) }
+            Shared { want, work: Box::pin(self.small_one(errand, bytes.clone(), need)) }
         });
         let (done, late) = together(sends).await;
         for (want, result) in done {
@@ -117,7 +128,12 @@ impl Sender {
         }
     }
 
-    async fn small_one<'a>(&'a self, blob: &'a Blob, bytes: Bytes, mut need: Need<'a>) -> Result<(), Error> {
+    async fn small_one<'a>(
+        &'a self,
+        errand: Errand<'a>,
+        bytes: Bytes,
+        mut need: Need<'a>,
+    ) -> Result<(), Error> {
         let open = |offset: u64| {
             let rest = usize::try_from(offset)
                 .map_or_else(|_| Bytes::new(), |from| bytes.slice(from.min(bytes.len())..));
@@ -125,8 +141,8 @@ impl Sender {
             (pace.watch(stream::iter([Ok(rest)]), |_| {}), pace)
         };
         let start = Start::Fresh(need.take_session());
-        let result = upload(need.want.target, blob, start, open).await;
-        self.sent(blob, &need, result)
+        let result = upload(need.want.target, errand.blob, start, errand.trust, open).await;
+        self.sent(errand.blob, &need, result)
     }
 
     async fn large<'a>(&'a self, errand: Errand<'a>, mut needs: Vec<Need<'a>>) {
@@ -169,7 +185,7 @@ impl Sender {
     ) -> Result<(), Error> {
         let _permit = self.apart.acquire().await;
         let open = |offset| self.open(errand.blob, &reading, offset);
-        let result = upload(need.want.target, errand.blob, start, open).await;
+        let result = upload(need.want.target, errand.blob, start, errand.trust, open).await;
         self.sent(errand.blob, &need, result)
     }
 

@@ -6,6 +6,7 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 
 use super::{
     error::Error,
+    known::Trust,
     pace::{Body, Pace},
     wants::PATIENCE,
 };
@@ -19,7 +20,9 @@ const STALL: Duration = Duration::from_mins(1);
 
 /// The waits between tries that bring the registry no further.
 fn waits() -> ExponentialBackoff {
-    let builder = ExponentialBuilder::default().with_min_delay(Duration::from_millis(250));
+    // Together they are longer than a registry that did not answer is left alone.
+    let first = if cfg!(test) { Duration::from_millis(1) } else { Duration::from_secs(1) };
+    let builder = ExponentialBuilder::default().with_min_delay(first);
     builder.with_max_delay(Duration::from_secs(8)).with_max_times(4).with_jitter().build()
 }
 
@@ -56,14 +59,16 @@ pub(crate) async fn try_once(
         };
         upload.put(blob, 0, body).await
     };
-    let error = tokio::select! {
-        sent = sending => match sent {
-            Ok(()) => return Tried::Done,
-            Err(error) => Some(Error::target(error)),
-        },
+    let sent = tokio::select! {
+        sent = sending => Some(sent),
         () = pace.stalled(PATIENCE) => None,
     };
     pace.give_up();
+    let error = match sent {
+        Some(Ok(())) => return Tried::Done,
+        Some(Err(error)) => Some(Error::target(error)),
+        None => None,
+    };
     // A source that fails is why the body ended, whatever the target made of that. Wrong bytes may come from a mirror,
     // or from the way here: they are read anew, once.
     let source = pace.source_error();
@@ -91,8 +96,8 @@ pub(crate) async fn try_once(
 ///
 /// # Guarantees
 ///
-/// When this returns `Ok`, the registry has the whole blob and has checked its digest. What a session holds is not
-/// sent again if the registry can tell how much that is.
+/// When this returns `Ok`, the registry has the whole blob and has checked its digest; or, if its word is trusted, says so
+/// after an answer was lost. What a session holds is not sent again if the registry can tell how much that is.
 ///
 /// # Errors
 ///
@@ -100,60 +105,103 @@ pub(crate) async fn try_once(
 pub(crate) async fn upload(
     target: &Remote,
     blob: &Blob,
-    start: Start,
+    mut start: Start,
+    trust: Trust,
     open: impl Fn(u64) -> (Body, Pace),
 ) -> Result<(), Error> {
-    let mut waits = waits();
-    let (mut session, mut reached) = match start {
-        Start::Fresh(session) => (session, 0),
-        Start::Torn(upload) => match resume_at(target, blob, upload, Class::Unavailable).await {
-            Resume::Done => return Ok(()),
-            Resume::At(upload, offset) => (Some(upload), offset),
-            Resume::Anew => (None, 0),
-        },
-    };
+    let (mut waits, mut furthest) = (waits(), 0);
     loop {
-        let mut upload = match session.take() {
-            Some(upload) => upload,
-            None => target.start_upload().await.map_err(Error::target)?,
-        };
-        let (body, pace) = open(reached);
-        let error = tokio::select! {
-            sent = upload.put(blob, reached, body) => match sent {
-                Ok(()) => return Ok(()),
-                Err(error) => Error::target(error),
-            },
-            () = pace.stalled(STALL) => Error::Stalled {
-                repository: target.repository().clone(),
-                digest: blob.digest.clone(),
-                seconds: STALL.as_secs(),
-            },
-        };
-        pace.give_up();
-        // A source that fails is why the body ended, whatever the target made of that.
-        let source = pace.source_error();
-        if source.is_some() || error.class().retry() != Retry::Transient {
-            upload.cancel().await;
-            return Err(source.unwrap_or(error));
-        }
-        match resume_at(target, blob, upload, error.class()).await {
-            Resume::Done => return Ok(()),
-            Resume::At(upload, offset) => {
-                if offset > reached {
-                    waits = self::waits();
-                }
-                reached = offset;
-                session = Some(upload);
+        let (error, reached) = match attempt(target, blob, start, trust, &open).await {
+            Attempt::Done => return Ok(()),
+            Attempt::Failed(error) => return Err(error),
+            Attempt::Again { error, next, reached } => {
+                start = next;
+                (error, reached)
             }
-            Resume::Anew => reached = 0,
+        };
+        if reached > furthest {
+            furthest = reached;
+            waits = self::waits();
         }
         let Some(wait) = waits.next() else {
-            if let Some(upload) = session {
-                upload.cancel().await;
-            }
+            start.cancel().await;
             return Err(error);
         };
         tokio::time::sleep(wait).await;
+    }
+}
+
+enum Attempt {
+    Done,
+    Failed(Error),
+    /// Another try may help; this one went on from the offset that was reached before.
+    Again {
+        error: Error,
+        next: Start,
+        reached: u64,
+    },
+}
+
+async fn attempt(
+    target: &Remote,
+    blob: &Blob,
+    start: Start,
+    trust: Trust,
+    open: impl Fn(u64) -> (Body, Pace),
+) -> Attempt {
+    let (session, offset) = match start {
+        Start::Fresh(session) => (session, 0),
+        Start::Torn(upload) => match resume_at(target, blob, upload, trust).await {
+            Resume::Done => return Attempt::Done,
+            Resume::At(upload, offset) => (Some(upload), offset),
+            Resume::Anew => (None, 0),
+            Resume::Unknown(upload, error) => {
+                return Attempt::Again { error, next: Start::Torn(upload), reached: 0 };
+            }
+        },
+    };
+    let mut upload = match session {
+        Some(upload) => upload,
+        None => match target.start_upload().await.map_err(Error::target) {
+            Ok(upload) => upload,
+            Err(error) if error.class().retry() == Retry::Transient => {
+                return Attempt::Again { error, next: Start::Fresh(None), reached: 0 };
+            }
+            Err(error) => return Attempt::Failed(error),
+        },
+    };
+    let (body, pace) = open(offset);
+    let sent = tokio::select! {
+        sent = upload.put(blob, offset, body) => sent.map_err(Error::target),
+        () = pace.stalled(STALL) => Err(Error::Stalled {
+            repository: target.repository().clone(),
+            digest: blob.digest.clone(),
+            seconds: STALL.as_secs(),
+        }),
+    };
+    pace.give_up();
+    let Err(error) = sent else { return Attempt::Done };
+    // A source that fails is why the body ended, whatever the target made of that.
+    let source = pace.source_error();
+    if source.is_some() || error.class().retry() != Retry::Transient {
+        upload.cancel().await;
+        return Attempt::Failed(source.unwrap_or(error));
+    }
+    let next = if error.class() == Class::DigestMismatch {
+        // The session keeps the bad bytes: distribution does.
+        upload.cancel().await;
+        Start::Fresh(None)
+    } else {
+        Start::Torn(upload)
+    };
+    Attempt::Again { error, next, reached: offset }
+}
+
+impl Start {
+    async fn cancel(self) {
+        if let Self::Torn(upload) | Self::Fresh(Some(upload)) = self {
+            upload.cancel().await;
+        }
     }
 }
 
@@ -162,33 +210,24 @@ enum Resume {
     Done,
     At(Upload, u64),
     Anew,
+    /// It could not be asked. Nothing is sent into a session of which it is not known what it has.
+    Unknown(Upload, Error),
 }
 
 /// Where a torn upload can go on.
-async fn resume_at(target: &Remote, blob: &Blob, mut upload: Upload, class: Class) -> Resume {
-    if class == Class::DigestMismatch {
-        // The session keeps the bad bytes: distribution does.
-        upload.cancel().await;
-        return Resume::Anew;
-    }
+async fn resume_at(target: &Remote, blob: &Blob, mut upload: Upload, trust: Trust) -> Resume {
     match upload.offset().await {
-        Ok(Some(offset)) if offset <= blob.size => Resume::At(upload, offset),
-        Ok(Some(_)) => {
-            upload.cancel().await;
-            Resume::Anew
-        }
+        Ok(Some(offset)) if offset <= blob.size => return Resume::At(upload, offset),
         // A session that is gone may have been closed by its success; one that has nothing yet looks the same.
-        Ok(None) => match target.head_blob(&blob.digest).await {
-            Ok(Some(size)) if size == blob.size => Resume::Done,
-            _ => {
-                upload.cancel().await;
-                Resume::Anew
-            }
+        Ok(None) if trust == Trust::Answers => match target.head_blob(&blob.digest).await {
+            Ok(Some(size)) if size == blob.size => return Resume::Done,
+            _ => {}
         },
-        Err(error) if error.class().retry() == Retry::Terminal => {
-            upload.cancel().await;
-            Resume::Anew
+        Err(error) if error.class().retry() != Retry::Terminal => {
+            return Resume::Unknown(upload, Error::target(error));
         }
-        Err(_) => Resume::At(upload, 0),
+        Ok(_) | Err(_) => {}
     }
+    upload.cancel().await;
+    Resume::Anew
 }

@@ -24,9 +24,6 @@ use crate::registry::Remote;
 /// A target that takes nothing for so long is let go, so that it does not hold the others up.
 pub(crate) const PATIENCE: Duration =
     if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(10) };
-/// Blobs of one place that are worked on apart from the other places at the same time.
-const APART: usize = 8;
-
 /// A target that wants the blobs of an image. All clones are the same target.
 #[derive(Clone)]
 pub(crate) struct Want<'a> {
@@ -78,7 +75,9 @@ impl Answers<'_> {
     ///
     /// The first one; the work on other blobs ends then.
     pub(crate) async fn all(self) -> Result<(), Error> {
-        self.0.buffer_unordered(APART).try_collect().await
+        // All of it is polled: what waits here may hold what others wait for. How much of it really goes on is for the
+        // budgets to say.
+        self.0.buffer_unordered(usize::MAX).try_collect().await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use super::manifest::Blob;
@@ -15,12 +15,20 @@ const MOST: usize = 256;
 
 /// The hash of a blob's beginning, at some places of it.
 #[derive(Default)]
-pub(super) struct Checked(Mutex<VecDeque<(u64, Hasher)>>);
+pub(super) struct Checked(Mutex<Marks>);
+
+#[derive(Default)]
+struct Marks {
+    known: VecDeque<(u64, Hasher)>,
+    /// How often what was read turned out to be wrong.
+    generation: u64,
+}
 
 impl Checked {
     /// All bytes before `position` are in `hasher`.
     pub(super) fn note(&self, position: u64, hasher: &Hasher) {
-        let mut marks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut marks = self.marks();
+        let marks = &mut marks.known;
         let last = marks.back().map_or(0, |(position, _)| *position);
         if position < last + EVERY {
             return;
@@ -31,16 +39,28 @@ impl Checked {
         marks.push_back((position, hasher.clone()));
     }
 
-    /// The bytes were wrong, nobody knows where.
+    /// The bytes were wrong, nobody knows where: neither are those that others took of the same reading.
     pub(super) fn forget(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let mut marks = self.marks();
+        marks.known.clear();
+        marks.generation += 1;
+    }
+
+    /// Another one means that what was taken before may be wrong.
+    pub(super) fn generation(&self) -> u64 {
+        self.marks().generation
     }
 
     /// The last place at or before `position` that is known, and the hash of all before it.
     pub(super) fn before(&self, position: u64, blob: &Blob) -> (u64, Hasher) {
-        let marks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = marks.iter().rev().find(|(at, _)| *at <= position);
+        let marks = self.marks();
+        let known = marks.known.iter().rev().find(|(at, _)| *at <= position);
         known.cloned().unwrap_or_else(|| (0, blob.digest.hasher()))
+    }
+
+    fn marks(&self) -> MutexGuard<'_, Marks> {
+        // No change under the lock can stop half-way.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -74,7 +94,7 @@ mod tests {
         let (blob, checked) = (blob(b""), Checked::default());
         let hasher = blob.digest.hasher();
         (1..1_000).for_each(|n| checked.note(n * EVERY, &hasher));
-        assert_eq!(checked.0.lock().unwrap().len(), MOST);
+        assert_eq!(checked.marks().known.len(), MOST);
         assert_eq!(checked.before(100 * EVERY, &blob).0, 0);
         assert_eq!(checked.before(u64::MAX, &blob).0, 999 * EVERY);
     }

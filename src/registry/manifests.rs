@@ -1,5 +1,7 @@
 //! Manifests in a registry: looked at, read, written, deleted.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{
     HeaderValue, Method, StatusCode,
@@ -157,13 +159,12 @@ impl Place<'_> {
         let is_repeat = response.is_repeat;
         let cause = self.refused(response).await;
         // A registry whose tags cannot be changed refuses the second try of what the first one did.
-        if is_repeat
-            && self
-                .head_manifest(at)
-                .await
-                .is_ok_and(|there| there.is_some_and(|it| it.digest == manifest.digest))
-        {
-            return Ok(());
+        if is_repeat {
+            match self.head_manifest(at).await {
+                Ok(Some(there)) if there.digest == manifest.digest => return Ok(()),
+                Ok(_) => {}
+                Err(_) => return Err(Cause::Unsure(Arc::new(cause))),
+            }
         }
         Err(match cause {
             Cause::NotFound { answer } | Cause::Refused { answer } | Cause::Unproven { answer }

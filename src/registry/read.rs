@@ -1,6 +1,12 @@
 //! Reads a blob: exactly its bytes, resumed where a connection tears, and never a wrong one to its end.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures::{Stream, stream};
@@ -36,7 +42,12 @@ impl Remote {
     /// A blob to be read, perhaps more than once; all readings of it know what was checked.
     #[must_use]
     pub fn reading(&self, blob: &Blob) -> Reading {
-        Reading { remote: self.clone(), blob: blob.clone(), checked: Arc::default() }
+        Reading {
+            remote: self.clone(),
+            blob: blob.clone(),
+            checked: Arc::default(),
+            generation: AtomicU64::default(),
+        }
     }
 
     /// The bytes of a blob, as [`Reading::from`] gives them.
@@ -48,12 +59,21 @@ impl Remote {
     }
 }
 
-/// A blob at its source. A clone is the same reading.
-#[derive(Clone)]
+/// A blob at its source. A clone is the same reading, of which somebody else takes the bytes from here on.
 pub struct Reading {
     remote: Remote,
     blob: Blob,
     checked: Arc<Checked>,
+    /// What the bytes that were taken here since the beginning belong to.
+    generation: AtomicU64,
+}
+
+impl Clone for Reading {
+    fn clone(&self) -> Self {
+        let generation = self.generation.load(Ordering::Relaxed).into();
+        let (remote, blob, checked) = (self.remote.clone(), self.blob.clone(), Arc::clone(&self.checked));
+        Self { remote, blob, checked, generation }
+    }
 }
 
 impl Reading {
@@ -65,6 +85,7 @@ impl Reading {
     /// - The last bytes come only after all of the blob is known to have the digest, what comes before `from` included: who
     ///   waits for the end never takes wrong bytes for right ones. What another stream of this reading took is not
     ///   read again for that, but for the last MiB or so.
+    /// - Bytes that go on where others were taken that turned out to be wrong never come: it is an error.
     /// - Nothing is asked before the stream is polled, and nothing is read ahead of who polls it.
     ///
     /// # Errors
@@ -72,11 +93,16 @@ impl Reading {
     /// [`Cause::Digest`] and [`Cause::Length`] for wrong bytes, and all that keeps them from coming, after it was tried
     /// again.
     pub fn from(&self, from: u64) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static + use<> {
+        let generation = self.checked.generation();
+        if from == 0 {
+            self.generation.store(generation, Ordering::Relaxed);
+        }
         let (position, hasher) = self.checked.before(from, &self.blob);
         let reader = Reader {
             remote: self.remote.clone(),
             checked: Arc::clone(&self.checked),
             hasher: Some(hasher),
+            is_spoilt: self.generation.load(Ordering::Relaxed) != generation,
             blob: self.blob.clone(),
             from,
             position,
@@ -103,6 +129,8 @@ struct Reader {
     blob: Blob,
     checked: Arc<Checked>,
     hasher: Option<Hasher>,
+    /// What was taken before was found to be wrong by whoever took the same.
+    is_spoilt: bool,
     /// Where what is given out begins; what comes before it is only checked.
     from: u64,
     position: u64,
@@ -127,6 +155,9 @@ impl Reader {
         loop {
             if self.is_done {
                 return Ok(None);
+            }
+            if self.is_spoilt {
+                return Err(Cause::Digest { expected: self.blob.digest.clone() });
             }
             if self.position >= self.blob.size {
                 self.is_done = true;

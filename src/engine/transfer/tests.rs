@@ -1,15 +1,17 @@
 //! What moves, and what does not, against registries that do what a test tells them.
 
-use futures::{FutureExt as _, future::join_all};
+use std::time::Duration;
+
+use futures::{FutureExt as _, StreamExt as _, future::join_all, stream};
 
 use super::*;
 use crate::{
     class::Class,
-    engine::wants::Answers,
+    engine::wants::{Answers, PATIENCE},
     registry::tests::{
         blob,
         fake::{Asked, Fake, Reply, mute, refuse, reply},
-        open, open_path,
+        open, open_one_at_a_time, open_path,
     },
 };
 
@@ -136,6 +138,40 @@ async fn without_trust_only_what_was_sent_since_counts() {
         ensure(&transfers, &source, &remotes, Trust::Nothing).await.remove(0).unwrap();
         assert_eq!(puts(&liar), 1);
     }
+}
+
+#[tokio::test]
+async fn a_blob_that_waits_apart_in_the_middle_of_a_request_holds_up_no_other_for_ever() {
+    let blobs: Vec<Vec<u8>> = (0..30_u8).map(|n| vec![n; 100]).collect();
+    let source = Fake::start({
+        let blobs = blobs.clone();
+        move |asked, _| {
+            let named = blobs.iter().find(|bytes| asked.path.ends_with(blob(bytes).digest.as_str()));
+            reply(200).body(named.unwrap())
+        }
+    })
+    .await;
+    // The first blob is there, so that the ninth is looked at a moment later than the eight whose turn takes too long: it
+    // is let go last, when it stands in the line before the registry, which is asked for one thing at a time.
+    let other = taking(|_| None);
+    let target = Fake::start(move |asked, before| match before {
+        0 => reply(201),
+        1 => other(asked, before).after(PATIENCE + Duration::from_millis(60)),
+        _ => other(asked, before),
+    })
+    .await;
+    let (transfers, source, remote) = (transfers(), open(&source), open_one_at_a_time(&target));
+    let blobs: Vec<Blob> = blobs.iter().map(|bytes| blob(bytes)).collect();
+    let (want, answers) = Want::new(&remote);
+    let ensured = async {
+        let want = want;
+        let errands = blobs.iter().map(|blob| Errand { blob, source: &source, trust: Trust::Answers });
+        let works = errands.map(|errand| transfers.ensure(errand, vec![want.clone()]));
+        stream::iter(works).buffer_unordered(8).collect::<()>().await;
+    };
+    let ended = async { tokio::join!(ensured, answers.all()).1 };
+    tokio::time::timeout(Duration::from_secs(60), ended).await.expect("they wait for each other").unwrap();
+    assert_eq!(puts(&target), 29);
 }
 
 #[tokio::test]

@@ -111,6 +111,9 @@ pub enum Cause {
     /// What another request found, for which this one waited too.
     #[error(transparent)]
     Shared(Arc<Self>),
+    /// A refusal, of what may have been done when it was sent for the first time.
+    #[error(transparent)]
+    Unsure(Arc<Self>),
     /// 404, from a registry that says which kind it is.
     #[error("it is not there ({answer}); check the name")]
     NotFound {
@@ -288,7 +291,7 @@ impl Cause {
             Self::Silent { .. } => Class::Timeout,
             Self::Unauthorized { .. } | Self::Helper { .. } => Class::Unauthorized,
             Self::Forbidden { .. } | Self::Unsafe { .. } | Self::Redirects { .. } => Class::Forbidden,
-            Self::Token { source, .. } | Self::Shared(source) => source.class(),
+            Self::Token { source, .. } | Self::Shared(source) | Self::Unsure(source) => source.class(),
             Self::NotFound { .. } => Class::NotFound,
             Self::RateLimited { .. } => Class::RateLimited,
             Self::Refused { .. } | Self::Unsupported { .. } | Self::WebPage { .. } => Class::Unsupported,
@@ -323,6 +326,7 @@ impl Cause {
             | Self::Host { .. }
             | Self::Settings(_) => true,
             Self::Unreachable { .. }
+            | Self::Unsure(_)
             | Self::Torn { .. }
             | Self::Body(_)
             | Self::Silent { .. }
@@ -354,7 +358,7 @@ impl Cause {
     pub(crate) fn until(&self) -> Option<Timestamp> {
         match self {
             Self::RateLimited { until, .. } => Some(*until),
-            Self::Token { source, .. } | Self::Shared(source) => source.until(),
+            Self::Token { source, .. } | Self::Shared(source) | Self::Unsure(source) => source.until(),
             _ => None,
         }
     }

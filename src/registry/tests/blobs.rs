@@ -233,3 +233,26 @@ async fn a_host_from_which_hardly_anything_comes_is_given_up_although_it_is_neve
         registries.open(&format!("{}/app", fake.address).parse().unwrap(), &super::Keychain::default());
     assert_eq!(class(read(&remote, &blob(&content)).await), Class::Unavailable);
 }
+
+#[tokio::test]
+async fn what_others_found_to_be_wrong_is_not_gone_on_with() {
+    let content: Vec<u8> = content().into_iter().cycle().take(3 << 20).collect();
+    let fake = Fake::start({
+        let content = content.clone();
+        move |asked, before| {
+            let mut content = content.clone();
+            content[5] ^= u8::from(before == 0);
+            ranged(asked, &content)
+        }
+    })
+    .await;
+    let reading = open(&fake).reading(&blob(&content));
+    let mut first = reading.from(0).boxed();
+    first.next().await.unwrap().unwrap();
+    let others = reading.clone();
+    assert_eq!(class(all(first).await), Class::DigestMismatch);
+    // They took some of it; the bytes that come now are right, and do not belong to those.
+    assert_eq!(class(all(others.from(2 << 20)).await), Class::DigestMismatch);
+    assert_eq!(all(others.from(0)).await.unwrap(), content);
+    assert_eq!(all(others.from(2 << 20)).await.unwrap(), content[2 << 20..]);
+}

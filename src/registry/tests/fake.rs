@@ -5,6 +5,7 @@ use std::{
     fmt::{self, Write as _},
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use tokio::{
@@ -44,6 +45,7 @@ pub(crate) struct Reply {
     headers: Vec<(String, String)>,
     body: Vec<u8>,
     length: Option<u64>,
+    delay: Duration,
     then: Then,
 }
 
@@ -59,7 +61,14 @@ enum Then {
 }
 
 pub(crate) fn reply(status: u16) -> Reply {
-    Reply { status, headers: Vec::new(), body: Vec::new(), length: None, then: Then::Stay }
+    Reply {
+        status,
+        headers: Vec::new(),
+        body: Vec::new(),
+        length: None,
+        delay: Duration::ZERO,
+        then: Then::Stay,
+    }
 }
 
 /// The error body of the distribution-spec.
@@ -82,6 +91,12 @@ impl Reply {
     /// Announces a length other than the body's.
     pub(crate) fn length(mut self, length: u64) -> Self {
         self.length = Some(length);
+        self
+    }
+
+    /// Comes later.
+    pub(crate) fn after(mut self, delay: Duration) -> Self {
+        self.delay = delay;
         self
     }
 
@@ -180,6 +195,7 @@ async fn converse(
             log.len() - 1
         };
         let reply = answer(&asked, before);
+        tokio::time::sleep(reply.delay).await;
         match reply.then {
             Then::NoAnswer => return None,
             Then::Mute => std::future::pending().await,
@@ -209,7 +225,7 @@ async fn converse(
             Then::Drip => loop {
                 stream.write_all(b"x").await.ok()?;
                 stream.flush().await.ok()?;
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
             },
             Then::Stay | Then::NoAnswer | Then::Mute => {}
         }

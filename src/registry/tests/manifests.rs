@@ -235,3 +235,21 @@ async fn an_index_names_its_children() {
     assert_eq!(manifest.children()[0].digest, child);
     assert!(manifest.blobs().is_empty());
 }
+
+#[tokio::test]
+async fn a_refusal_of_the_second_try_is_no_proof_that_the_first_did_nothing() {
+    for second in
+        [refuse(403, "DENIED"), reply(429).header("retry-after", "3600"), refuse(401, "UNAUTHORIZED")]
+    {
+        let fake = Fake::start(move |asked, before| match (asked.method.as_str(), before) {
+            ("PUT", 0) => reply(502),
+            ("PUT", _) => second.clone(),
+            _ => reply(500),
+        })
+        .await;
+        let error = open(&fake).put_manifest(&tag("1"), &manifest()).await.unwrap_err();
+        assert!(!error.is_refusal(), "{error:?}");
+    }
+    let fake = Fake::start(|_, _| refuse(403, "DENIED")).await;
+    assert!(open(&fake).put_manifest(&tag("1"), &manifest()).await.unwrap_err().is_refusal());
+}

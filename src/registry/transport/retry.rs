@@ -1,6 +1,6 @@
 //! The layer that tries again: what can be sent again, and only where that may help.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use http::{Method, StatusCode};
@@ -61,7 +61,7 @@ pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result
     let began = Instant::now();
     let mut is_repeat = false;
     loop {
-        transport.pass().await?;
+        transport.pass().await.map_err(|cause| unsure(request, is_repeat, cause))?;
         let Failure { cause, pause } = match attempt(transport, request).await {
             Ok(mut response) => {
                 response.is_repeat = is_repeat;
@@ -79,7 +79,7 @@ pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result
                 && is_replayable
                 && began.elapsed() < transport.timing.tries
         }) else {
-            return Err(*cause);
+            return Err(unsure(request, is_repeat, *cause));
         };
         tracing::debug!(url = %redact::url(&request.url), error = %cause, "trying again");
         match pause {
@@ -88,6 +88,12 @@ pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result
             Pause::For(wait) => sleep(wait + jitter(bound)).await,
         }
     }
+}
+
+/// A refusal of what was sent before says nothing of what became of the try before it.
+fn unsure(request: &Request, is_repeat: bool, cause: Cause) -> Cause {
+    let is_unsure = is_repeat && request.method == Method::PUT && cause.is_refusal();
+    if is_unsure { Cause::Unsure(Arc::new(cause)) } else { cause }
 }
 
 async fn attempt(transport: &Transport, request: &mut Request) -> Result<Response, Failure> {

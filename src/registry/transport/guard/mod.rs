@@ -86,6 +86,10 @@ pub(super) async fn send(
         let Some(target) = target(&response, &method).filter(|_| request.body.is_replayable()) else {
             return Ok(response);
         };
+        if !response.is_foreign {
+            // Whatever becomes of the other host, this one is there.
+            transport.ledger.budget.answered();
+        }
         if matches!(request.body, Body::Secret(_)) && target.origin() != home {
             let why = "an identity token goes to the token server, and to no other host";
             return Err(Cause::Unsafe { url: redact::url(&target), why });

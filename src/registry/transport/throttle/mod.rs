@@ -87,6 +87,11 @@ impl Budget {
         }
     }
 
+    /// The registry answered, if only to say where else the answer is.
+    pub(super) fn answered(&self) {
+        self.outage.answered();
+    }
+
     /// Learns that nothing came of what was sent at `began`.
     pub(super) fn no_answer(&self, lane: Lane, began: Instant) {
         self.lanes.less(lane, began);
