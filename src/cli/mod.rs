@@ -61,8 +61,14 @@ impl Cli {
     /// What [`report`] turns into a message and an exit code.
     pub fn run(&self) -> Result<Exit, anyhow::Error> {
         match &self.command {
-            Command::Sync(args) => sync::run(args, self.color),
-            Command::Plan(args) => plan::run(args, self.color),
+            Command::Sync(args) => {
+                args.check()?;
+                sync::run(args, self.color)
+            }
+            Command::Plan(args) => {
+                args.run.check()?;
+                plan::run(args, self.color)
+            }
             Command::Crds => crds::run(),
             Command::Completion(args) => completion::run(args),
             Command::Man(args) => man::run(args),
@@ -109,6 +115,21 @@ mod tests {
         assert!(args.files.recursive && !args.watch);
         assert_eq!(args.run.output, Some(Output::Json));
         assert!(sync(&[]).is_err());
+    }
+
+    #[test]
+    fn a_pipe_is_read_once_and_so_cannot_be_watched() {
+        assert!(sync(&["-f", "/dev/null", "--watch"]).unwrap().check().is_err());
+        for fine in [&["-f", "/dev/null"][..], &["-f", "Cargo.toml", "--watch"], &["-f", "src", "--watch"]] {
+            assert!(sync(fine).unwrap().check().is_ok(), "{fine:?}");
+        }
+    }
+
+    #[test]
+    fn records_are_kept_in_a_directory() {
+        let state = |path: &str| sync(&["-f", "a", "--state", path]).unwrap().check();
+        assert!(state("Cargo.toml").unwrap_err().to_string().contains("Cargo.toml: not a directory"));
+        assert!(state("src").is_ok() && state("/nowhere/yet").is_ok());
     }
 
     #[test]

@@ -50,6 +50,14 @@ pub fn image_sync(object: Value) -> Result<ImageSync, Vec<Violation>> {
     }
 }
 
+/// All that is wrong with the structure of something that is no object of ours, such as the registries file. Nulls
+/// are taken out of it.
+pub(crate) fn structure(schema: &Value, value: &mut Value) -> Vec<Violation> {
+    let mut violations = structure::check(schema, value).violations;
+    violations.sort();
+    violations
+}
+
 struct Checker {
     schema: Value,
     rules: Rules,
@@ -67,12 +75,18 @@ impl Checker {
             properties.insert("metadata".into(), metadata());
             properties.insert("apiVersion".into(), json!({"type": "string"}));
             properties.insert("kind".into(), json!({"type": "string"}));
+            for (name, example) in EXAMPLES {
+                if let Some(property) = properties.get_mut(name) {
+                    property["description"] = format!("Example: `{example}`.").into();
+                }
+            }
         }
         let rules = Rules::new(&schema);
         Ok(Self { schema, rules })
     }
 
     fn check(&self, mut object: Value) -> Result<ImageSync, Vec<Violation>> {
+        self.forget_metadata(&mut object);
         let Findings { mut violations, oversized } = structure::check(&self.schema, &mut object);
         if let Some(fields) = object.as_object_mut() {
             fields.remove("status");
@@ -91,13 +105,32 @@ impl Checker {
         violations.dedup();
         Err(violations)
     }
+
+    /// Takes out of the metadata what is nothing to us, such as `kubectl get -o yaml` prints: what stands there is the
+    /// API server's to judge.
+    fn forget_metadata(&self, object: &mut Value) {
+        let read = self.schema.pointer("/properties/metadata/properties");
+        if let Some(fields) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            fields.retain(|name, _| read.is_some_and(|read| read.get(name).is_some()));
+        }
+    }
 }
+
+/// For the fields at the top, whose documentation has no example.
+const EXAMPLES: [(&str, &str); 2] = [
+    ("metadata", "{name: base-images}"),
+    (
+        "spec",
+        "{images: [{name: alpine, source: 'alpine:3.20'}], targets: [{name: corp, repository: \
+         'registry.corp.example/mirror/{path}'}]}",
+    ),
+];
 
 fn whole(message: String) -> Violation {
     Violation { path: FieldPath::default(), message }
 }
 
-/// What is read of an object's metadata. The rest, such as `kubectl get -o yaml` prints, is let pass.
+/// What is read of an object's metadata.
 fn metadata() -> Value {
     let strings = json!({"type": "object", "additionalProperties": {"type": "string"}});
     json!({
@@ -126,9 +159,8 @@ fn metadata() -> Value {
             "labels": strings,
             "annotations": strings,
             "uid": {"type": "string"},
-            "generation": {"type": "integer"},
+            "generation": {"type": "integer", "minimum": 0},
             "creationTimestamp": {"type": "string", "format": "date-time"},
         },
-        "x-kubernetes-preserve-unknown-fields": true,
     })
 }

@@ -1,0 +1,44 @@
+//! The program's exit codes, messages and colours where no registry is needed.
+
+use crate::command::{Desk, Ran};
+
+/// A source where nobody listens.
+const SPEC: &str = "images:\n- name: app\n  source: 127.0.0.1:1/app:v1\ntargets:\n- name: copy\n  repository: 127.0.0.1:1/copy";
+
+#[tokio::test]
+async fn what_is_typed_or_written_wrong_is_usage_and_said_in_one_line_with_its_place() {
+    let desk = Desk::new(SPEC);
+    desk.write("registries.yaml", "registries:\n- host: a.example\n  plainHTTP: true\n");
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: hub, namespace: team}\ntype: kubernetes.io/dockerconfigjson\n\
+                  stringData: {.dockerconfigjson: '{\"auths\": {\"r\": \"hidden\"}}'}\n";
+    desk.write("secret.yaml", secret);
+    assert!(std::process::Command::new("mkfifo").arg(desk.path().join("fifo")).status().unwrap().success());
+    let sync = &["sync", "-f", "sync.yaml"];
+    for (arguments, expected) in [
+        (&["man", "nosuch"][..], "imagesync: there is no command nosuch: write one of sync, plan"),
+        (
+            &[sync, &["--registries", "registries.yaml"][..]].concat(),
+            "registries.yaml:3: registries[0].plainHTTP: there is no such field",
+        ),
+        (&[sync, &["--registries", "nowhere"][..]].concat(), "nowhere: cannot be read"),
+        (&[sync, &["--state", "sync.yaml"][..]].concat(), "imagesync: --state sync.yaml: not a directory"),
+        (
+            &[sync, &["-f", "secret.yaml"][..]].concat(),
+            "secret.yaml:5: stringData: `.dockerconfigjson` is not a Docker config",
+        ),
+        (&["sync", "--watch", "-f", "fifo"], "imagesync: --filename fifo: not a file or folder"),
+    ] {
+        let Ran { code, stderr, .. } = desk.run(arguments).await;
+        assert_eq!(code, 2, "{arguments:?}: {stderr}");
+        assert!(stderr.starts_with(expected) && stderr.lines().count() == 1, "{arguments:?}: {stderr}");
+        assert!(!stderr.contains("hidden"), "{stderr}");
+    }
+}
+
+#[tokio::test]
+async fn a_terminal_carries_out_nothing_that_an_argument_says() {
+    let desk = Desk::new(SPEC);
+    let ran = desk.run(&["sync", "-f", "sync.yaml", "--state", "/proc/\u{1b}[31mx"]).await;
+    assert!(ran.code != 0 && ran.stderr.contains("\\u{1b}[31mx"), "{:?}", ran.stderr);
+    assert!(!ran.stderr.contains('\u{1b}'), "{:?}", ran.stderr);
+}
