@@ -1,9 +1,23 @@
 //! The program's exit codes, messages and colours where no registry is needed.
 
+use std::process::Stdio;
+
 use crate::command::{Desk, Ran};
 
 /// A source where nobody listens.
 const SPEC: &str = "images:\n- name: app\n  source: 127.0.0.1:1/app:v1\ntargets:\n- name: copy\n  repository: 127.0.0.1:1/copy";
+
+#[tokio::test]
+async fn what_failed_has_failed_whether_anybody_reads_of_it_or_not() {
+    let desk = Desk::new(SPEC);
+    for command in ["sync", "plan"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut run = desk.command(&[command, "-f", "sync.yaml"]);
+        let status = run.stdout(writer).stderr(Stdio::null()).status().await.unwrap();
+        assert_eq!(status.code(), Some(1), "{command}");
+    }
+}
 
 #[tokio::test]
 async fn what_is_typed_or_written_wrong_is_usage_and_said_in_one_line_with_its_place() {

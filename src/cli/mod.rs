@@ -18,6 +18,8 @@ mod sync;
 mod table;
 mod watch;
 
+use std::io::{self, Write};
+
 use clap::{Parser, Subcommand};
 
 pub use self::{
@@ -81,12 +83,17 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
-/// Prints to the standard output. `println!` panics where it is closed early, as `| head` does.
-fn print(bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write;
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(bytes)?;
-    stdout.flush()
+/// Prints to the standard output. A reader that has seen enough, such as `head`, changes nothing about what is done, nor about
+/// how it ends: what failed has failed whether anybody reads of it or not.
+fn print(bytes: &[u8]) -> io::Result<()> {
+    write(&mut io::stdout().lock(), bytes)
+}
+
+fn write(to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    match to.write_all(bytes).and_then(|()| to.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 #[cfg(test)]
@@ -100,6 +107,21 @@ mod tests {
         command
             .try_get_matches_from([&["sync"], arguments].concat())
             .and_then(|m| SyncArgs::from_arg_matches(&m))
+    }
+
+    #[test]
+    fn a_reader_that_has_seen_enough_is_no_error_and_a_full_disk_is_one() {
+        struct Refusing(io::ErrorKind);
+        impl Write for Refusing {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(self.0.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        assert!(write(&mut Refusing(io::ErrorKind::BrokenPipe), b"x").is_ok());
+        assert!(write(&mut Refusing(io::ErrorKind::StorageFull), b"x").is_err());
     }
 
     #[test]
