@@ -1,7 +1,7 @@
 //! The checks that the API server makes, without one: the schema, and the CEL rules in it.
 
+mod evaluate;
 mod path;
-mod rules;
 mod structure;
 #[cfg(test)]
 mod tests;
@@ -11,8 +11,8 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 
 pub use self::path::{FieldPath, Step};
-use self::{rules::Rules, structure::Findings};
-use super::{ImageSync, crds};
+use self::{evaluate::Rules, structure::Findings};
+use super::{ImageSync, crds, rules};
 
 /// What is wrong with one field, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,7 +93,7 @@ impl Checker {
         }
         if !oversized {
             let broken = self.rules.check(&object, &violations);
-            violations.extend(broken);
+            violations.extend(broken.into_iter().map(|violation| narrowed(violation, &object)));
         }
         if violations.is_empty() {
             match serde_json::from_value(object) {
@@ -125,6 +125,22 @@ const EXAMPLES: [(&str, &str); 2] = [
          'registry.corp.example/mirror/{path}'}]}",
     ),
 ];
+
+/// A rule names one field, whichever target it is about. Here the entry itself can be named.
+fn narrowed(violation: Violation, object: &Value) -> Violation {
+    if !violation.message.starts_with(rules::UNKNOWN_IMAGE) {
+        return violation;
+    }
+    let list =
+        |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let spec = &object["spec"];
+    let names: Vec<Value> = list(spec, "images").iter().map(|image| image["name"].clone()).collect();
+    let unknown = list(spec, "targets").iter().enumerate().find_map(|(target, value)| {
+        let entry = list(value, "images").iter().position(|name| !names.contains(name))?;
+        Some(violation.path.index(target).key("images").index(entry))
+    });
+    Violation { path: unknown.unwrap_or(violation.path), ..violation }
+}
 
 fn whole(message: String) -> Violation {
     Violation { path: FieldPath::default(), message }
