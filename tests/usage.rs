@@ -56,3 +56,25 @@ async fn a_terminal_carries_out_nothing_that_an_argument_says() {
     assert!(ran.code != 0 && ran.stderr.contains("\\u{1b}[31mx"), "{:?}", ran.stderr);
     assert!(!ran.stderr.contains('\u{1b}'), "{:?}", ran.stderr);
 }
+
+#[tokio::test]
+async fn colours_are_where_they_are_asked_for_in_the_table_and_in_the_log() {
+    let (desk, suspended) = (Desk::new(SPEC), Desk::new(&format!("suspend: true\n{SPEC}")));
+    for (when, expected) in [("always", true), ("never", false), ("auto", false)] {
+        let ran = desk.run(&["sync", "-f", "sync.yaml", "--color", when]).await.expect(1);
+        assert_eq!(ran.stdout.contains('\u{1b}'), expected, "{when}: {:?}", ran.stdout);
+        // That is a warning.
+        let ran = suspended.run(&["sync", "-f", "sync.yaml", "--color", when]).await.expect(0);
+        assert!(ran.stderr.contains("suspended"), "{}", ran.stderr);
+        assert_eq!(ran.stderr.contains('\u{1b}'), expected, "{when}: {:?}", ran.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_log_filter_that_cannot_be_read_is_said() {
+    let desk = Desk::new(&format!("suspend: true\n{SPEC}"));
+    let run =
+        desk.command(&["plan", "-f", "sync.yaml"]).env("IMAGESYNC_LOG", "debgu").output().await.unwrap();
+    let ran = Ran::from(run).expect(0);
+    assert!(ran.stderr.contains("IMAGESYNC_LOG is not used (`debgu` is no level)"), "{}", ran.stderr);
+}

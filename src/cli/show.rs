@@ -71,11 +71,5 @@ fn list(shown: &[Shown<'_>]) -> anyhow::Result<Value> {
 
 /// Whether to write in colours.
 fn colours(color: Color) -> bool {
-    match color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => {
-            std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
-        }
-    }
+    color.wanted(std::io::stdout().is_terminal())
 }
