@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     api::ImageSync,
-    plan::{Detail, Plan},
+    plan::Plan,
 };
 
 /// What was applied.
@@ -31,7 +31,7 @@ pub(super) fn result(shown: &[Shown<'_>], output: Option<Output>, color: Color) 
 /// What would be done.
 pub(super) fn plans(plans: &[Plan], output: Option<Output>, color: Color) -> anyhow::Result<String> {
     match output.unwrap_or(Output::Table) {
-        Output::Table => Ok(plans.iter().map(|plan| paint(&plan.render(Detail::Changes), color)).collect()),
+        Output::Table => Ok(plans.iter().map(|plan| paint(&plan.render(), color)).collect()),
         Output::Json => json_text(&serde_json::to_value(plans)?),
         Output::Yaml => Ok(serde_saphyr::to_string(&plans)?),
     }
