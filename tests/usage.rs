@@ -2,6 +2,8 @@
 
 use std::process::Stdio;
 
+use serde_json::Value;
+
 use crate::command::{Desk, Ran};
 
 /// A source where nobody listens.
@@ -77,4 +79,18 @@ async fn a_log_filter_that_cannot_be_read_is_said() {
         desk.command(&["plan", "-f", "sync.yaml"]).env("IMAGESYNC_LOG", "debgu").output().await.unwrap();
     let ran = Ran::from(run).expect(0);
     assert!(ran.stderr.contains("IMAGESYNC_LOG is not used (`debgu` is no level)"), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn what_is_suspended_is_said_and_is_in_the_list() {
+    let desk = Desk::new(&format!("suspend: true\n{SPEC}"));
+    for command in ["sync", "plan"] {
+        let ran = desk.run(&[command, "-f", "sync.yaml"]).await.expect(0);
+        assert_eq!(ran.stdout, "Nothing is done: every ImageSync is suspended.\n");
+    }
+    let list = desk.run(&["sync", "-f", "sync.yaml", "-o", "yaml"]).await.expect(0).stdout;
+    assert!(list.starts_with("---\n"), "{list}");
+    let list: Value = serde_saphyr::from_str(&list).unwrap();
+    assert_eq!(list["items"][0]["metadata"]["name"], "test");
+    assert_eq!(list["items"][0]["spec"]["suspend"], true);
 }

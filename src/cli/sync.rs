@@ -64,7 +64,7 @@ async fn once(
         // There is no next run that anybody knows of.
         Shown { member, applied, status: member.status(applied, before, None, now) }
     });
-    display.print(&show::result(&shown.collect::<Vec<_>>(), args.run.output, color)?)?;
+    display.print(&show::result(&shown.collect::<Vec<_>>(), &suspended, args.run.output, color)?)?;
     let exit = exit(done.iter().map(|done| &done.applied));
     done.into_iter().find_map(|done| done.unrecorded).map_or(Ok(exit), |error| Err(error.into()))
 }
