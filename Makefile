@@ -1,12 +1,13 @@
 # ImageSync: what a person and CI do with this clone. `make help` lists it.
 #
-# On a bare Debian machine `make test` needs cargo (rustup) and go; everything else it installs.
+# On a bare Debian machine `make test` needs cargo (rustup), and Go where Debian has only one older than 1.21; everything else it
+# installs.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build tools fmt fmt-check lint deny doc unit test soak bench fuzz demo crds clean requirements
+.PHONY: help build tools fmt fmt-check lint deny doc unit test soak bench fuzz demo crds clean requirements rustfmt clippy
 
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/imagesync-testbed
 install := tests/testbed/install.sh
@@ -24,14 +25,14 @@ unit: requirements ## the tests and the documentation's examples alone
 	$(call say,tests)
 	cargo test --locked --no-fail-fast
 
-fmt: ## write the code in the one format
+fmt: rustfmt ## write the code in the one format
 	cargo fmt
 
-fmt-check: requirements
+fmt-check: rustfmt
 	$(call say,format)
 	cargo fmt --check
 
-lint: requirements ## clippy on all that compiles; a warning is an error
+lint: clippy ## clippy on all that compiles; a warning is an error
 	$(call say,clippy)
 	cargo clippy --locked --all-targets -- -D warnings
 
@@ -78,5 +79,9 @@ clean: ## remove what was built here; the cache outside stays
 
 requirements:
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust with rustup (rustup.rs); rust-toolchain.toml names the version" >&2; exit 1; }
+
+rustfmt: requirements
 	@cargo fmt --version >/dev/null 2>&1 || { echo "rustfmt is missing: rustup component add rustfmt" >&2; exit 1; }
+
+clippy: requirements
 	@cargo clippy --version >/dev/null 2>&1 || { echo "clippy is missing: rustup component add clippy" >&2; exit 1; }

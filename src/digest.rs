@@ -1,6 +1,10 @@
 //! Digests: the names of bytes, and the check that bytes deserve their name.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{
+    fmt::{self, Write as _},
+    str::FromStr,
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256, Sha512};
@@ -123,6 +127,19 @@ impl FromStr for Digest {
             });
         }
         Ok(Self(s.into()))
+    }
+}
+
+/// A text that others wrote, as it may be printed: without control characters, and without those that turn the direction of
+/// writing. A terminal would carry out what they say.
+pub(crate) struct Printable<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| {
+            let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            if c.is_control() || turns { write!(f, "{}", c.escape_default()) } else { f.write_char(c) }
+        })
     }
 }
 

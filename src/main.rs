@@ -13,10 +13,8 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => {
             let (message, exit) = report(&error);
-            if let Some(message) = message {
-                // Where the standard error is closed, there is nobody left to tell.
-                let _ = writeln!(io::stderr(), "{message}");
-            }
+            // Where the standard error is closed, there is nobody left to tell.
+            let _ = writeln!(io::stderr(), "{message}");
             exit.into()
         }
     }

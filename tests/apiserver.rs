@@ -21,7 +21,7 @@ struct Details {
     causes: Vec<Cause>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct Cause {
     field: String,
     message: String,
@@ -77,12 +77,20 @@ async fn a_rule_is_broken_at_the_same_field_and_with_the_same_sentence_as_on_the
         let request = client.post(&url).bearer_auth(token).header("content-type", "application/json");
         let answer = request.body(object.to_string()).send().await.unwrap();
         assert_eq!(answer.status(), 422, "{}", manifest.display());
-        let Status { details } = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        let Status { mut details } = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        // That a rule cannot be evaluated is left out by the command line where another rule says why.
+        let (not_read, broken): (Vec<_>, Vec<_>) =
+            details.causes.into_iter().partition(|cause| cause.message.contains(" evaluating rule: "));
+        let unexplained = not_read.into_iter().filter(|cause| broken.iter().all(|b| b.field != cause.field));
+        details.causes = unexplained.chain(broken.iter().cloned()).collect();
 
         let expected = beside(&manifest);
         assert_eq!(details.causes.len(), expected.len(), "{}: {details:#?}", manifest.display());
         for (field, sentence) in expected {
-            let same = |cause: &Cause| cause.field == field && cause.message.ends_with(&sentence);
+            // A rule of the API server names the list of targets where the command line names the entry in it.
+            let is_at =
+                |cause: &Cause| field == cause.field || field.starts_with(&format!("{}[", cause.field));
+            let same = |cause: &Cause| is_at(cause) && cause.message.ends_with(&sentence);
             assert!(details.causes.iter().any(same), "{}: {field}: {details:#?}", manifest.display());
         }
     }

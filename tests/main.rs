@@ -24,5 +24,6 @@ mod selfcheck;
 mod soak;
 mod sync;
 mod testbed;
+mod usage;
 mod watch;
 mod wires;

@@ -3,21 +3,21 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rules::{self, Each};
+use super::rules::{self, Each, EachRegex, Regex};
 
 /// What holds for images that do not say it themselves.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Defaults {
     /// The `select` of every image that has none and whose source names neither a tag nor a digest.
-    /// Default: the tag `latest`. Example: `{newest: 5}`.
+    /// Default: the tag `latest`. Example: `{semver: '*', newest: 5}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub select: Option<Select>,
 
     /// The `immutableTags` of every image that has none. Default: none. Example: `['\d+\.\d+\.\d+']`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16), inner(length(max = 256)))]
-    #[schemars(transform = Each(rules::regex))]
+    #[schemars(transform = EachRegex)]
     pub immutable_tags: Option<Vec<String>>,
 }
 
@@ -49,7 +49,7 @@ pub struct Image {
     /// Example: `['\d+\.\d+\.\d+']`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16), inner(length(max = 256)))]
-    #[schemars(transform = Each(rules::regex))]
+    #[schemars(transform = EachRegex)]
     pub immutable_tags: Option<Vec<String>>,
 }
 
@@ -82,13 +82,13 @@ pub struct Select {
     /// Regexes, one of which must match the whole tag. Example: `['\d+\.\d+']`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(max = 256)))]
-    #[schemars(transform = Each(rules::regex))]
+    #[schemars(transform = EachRegex)]
     pub patterns: Vec<String>,
 
     /// Regexes, none of which may match the whole tag. Example: `['.*-(rc|beta).*']`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(max = 256)))]
-    #[schemars(transform = Each(rules::regex))]
+    #[schemars(transform = EachRegex)]
     pub exclude: Vec<String>,
 
     /// A regex with a group named `version`, which says where in the tag `semver` and `newest` find the version.
@@ -96,11 +96,13 @@ pub struct Select {
     /// Example: `'(?P<version>.+)-bookworm'`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
-    #[x_kube(validation = rules::regex(), validation = rules::extract_has_version())]
+    #[schemars(transform = Regex)]
+    #[x_kube(validation = rules::extract_has_version())]
     pub extract: Option<String>,
 
     /// Of the tags that pass all other filters, only this many, those with the highest versions. Tags that are not
-    /// versions are left out. Example: `5`.
+    /// versions are left out. Alone it takes pre-releases too (`18-alpine` comes before `17.9`); with `semver: "*"` it does
+    /// not. Example: `5`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub newest: Option<i32>,

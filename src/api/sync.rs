@@ -113,7 +113,7 @@ pub struct ImageSyncSpec {
 pub struct Schedule {
     /// Five fields: minute, hour, day of month, month, day of week. Example: `0 3 * * *`, which is every day at three.
     #[schemars(length(max = 128))]
-    #[x_kube(validation = rules::cron())]
+    #[x_kube(validation = rules::cron(), validation = rules::cron_ranges())]
     pub cron: String,
 
     /// The IANA time zone in which `cron` is read. Default: `UTC`. Example: `Europe/Rome`.

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::load::Input;
+use super::{
+    exit::Usage,
+    load::{self, Input},
+};
 
 /// Which manifests to read.
 #[derive(Clone, Debug, Args)]
@@ -36,7 +39,7 @@ pub struct RunArgs {
 
     /// How to print the result.
     ///
-    /// Default: a table.
+    /// Default: a table, or for `plan` lines with a sign each.
     #[arg(short, long, value_enum, value_name = "FORMAT")]
     pub output: Option<Output>,
 }
@@ -78,9 +81,9 @@ pub struct PlanArgs {
 pub enum Output {
     /// For people.
     Table,
-    /// A v1 List of the objects, as a cluster would show them, in JSON.
+    /// sync: a v1 List of the objects, as a cluster would show them; plan: a list of the plans. In JSON.
     Json,
-    /// The same in YAML.
+    /// The same in YAML, each result a document of its own.
     Yaml,
 }
 
@@ -94,4 +97,42 @@ pub enum Color {
     Always,
     /// Nowhere.
     Never,
+}
+
+impl Color {
+    /// Whether to write in colours to something that is a terminal or is none.
+    pub(super) fn wanted(self, is_terminal: bool) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()),
+        }
+    }
+}
+
+impl RunArgs {
+    /// Refuses what can never work, before anything is done.
+    pub(super) fn check(&self) -> Result<(), Usage> {
+        match &self.state {
+            Some(state) if state.exists() && !state.is_dir() => Err(Usage(format!(
+                "--state {}: not a directory: name one, or what is not there yet",
+                state.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl SyncArgs {
+    /// Refuses what can never work, before anything is done.
+    pub(super) fn check(&self) -> Result<(), Usage> {
+        self.run.check()?;
+        match self.files.files.iter().find(|input| self.watch && !load::can_be_read_again(input)) {
+            Some(Input::Path(path)) => Err(Usage(format!(
+                "--filename {}: not a file or folder, and --watch reads it again and again: write what it gives into a file",
+                path.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
 }

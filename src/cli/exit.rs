@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::load::Refused;
+use crate::digest::Printable;
 
 /// How a command ended. The number is the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,16 @@ Exit codes:
   2  what was typed, or a manifest, is wrong
   3  plan: there are changes to make
   4  nothing failed, but a registry's rate limit puts some of it off
-  130  interrupted: what was complete stays, and nothing is half done";
+  130  interrupted: what was complete stays, and nothing is half done
+
+Environment:
+  IMAGESYNC_LOG   what is logged: error, warn, info, debug or trace, also of one module,
+                  as in imagesync::registry=trace; default: warn on a terminal, else info
+  NO_COLOR        if set, nothing is written in colours, unless --color says so
+  DOCKER_CONFIG   the folder of Docker's config.json; default: ~/.docker
+  XDG_STATE_HOME  where imagesync/ with the records is, without --state;
+                  default: ~/.local/state
+  HTTPS_PROXY, HTTP_PROXY, NO_PROXY  the proxy for registries";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
@@ -37,38 +47,43 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// What was typed cannot be carried out: what is wrong, and what to write instead.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Usage(pub(super) String);
+
 /// What to print to the standard error for an error, and how to exit.
 ///
-/// Manifests that are refused print one line a fault, without a prefix, as compilers do: editors jump to them. A
-/// reader that has seen enough, such as `head`, is no error.
+/// Manifests that are refused print one line a fault, without a prefix, as compilers do: editors jump to them. Whatever
+/// the texts of others have in them, what is printed has no control characters but the ends of its lines.
 #[must_use]
-pub fn report(error: &anyhow::Error) -> (Option<String>, Exit) {
+pub fn report(error: &anyhow::Error) -> (String, Exit) {
     if let Some(refused) = error.downcast_ref::<Refused>() {
-        return (Some(refused.to_string()), Exit::Usage);
+        return (refused.to_string(), Exit::Usage);
     }
-    let io = error.downcast_ref::<std::io::Error>();
-    if io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe) {
-        return (None, Exit::Success);
-    }
-    (Some(format!("imagesync: {error:#}")), Exit::Failed)
+    let exit = if error.is::<Usage>() { Exit::Usage } else { Exit::Failed };
+    (format!("imagesync: {}", Printable(&format!("{error:#}"))), exit)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use super::*;
-
-    #[test]
-    fn a_reader_that_has_seen_enough_is_no_error() {
-        let closed = anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe));
-        assert_eq!(report(&closed), (None, Exit::Success));
-    }
 
     #[test]
     fn an_error_is_printed_with_its_causes() {
         let error = anyhow::anyhow!("no such host").context("reading docker.io/library/alpine");
         let line = "imagesync: reading docker.io/library/alpine: no such host".to_owned();
-        assert_eq!(report(&error), (Some(line), Exit::Failed));
+        assert_eq!(report(&error), (line, Exit::Failed));
+    }
+
+    #[test]
+    fn a_terminal_carries_out_nothing_that_an_error_says() {
+        let error = anyhow::anyhow!("cannot open /\u{1b}[31mx\u{202e}y");
+        assert_eq!(report(&error).0, "imagesync: cannot open /\\u{1b}[31mx\\u{202e}y");
+    }
+
+    #[test]
+    fn what_was_typed_wrong_exits_as_such() {
+        assert_eq!(report(&Usage("no".into()).into()), ("imagesync: no".into(), Exit::Usage));
     }
 }

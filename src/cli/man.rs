@@ -1,10 +1,9 @@
 //! `imagesync man`: the manual pages.
 
-use anyhow::Context;
 use clap::CommandFactory;
 use clap_mangen::Man;
 
-use super::{Cli, Exit};
+use super::{Cli, Exit, exit::Usage};
 
 /// `imagesync man`.
 #[derive(Clone, Debug, clap::Args)]
@@ -23,14 +22,16 @@ fn page(command: Option<&str>) -> Result<Vec<u8>, anyhow::Error> {
     imagesync.build();
     let page = match command {
         None => imagesync,
-        Some(name) => {
-            let found = imagesync.find_subcommand(name).cloned();
-            found.with_context(|| format!("there is no command {name}: see imagesync help"))?
-        }
+        Some(name) => imagesync.find_subcommand(name).cloned().ok_or_else(|| no_command(&imagesync, name))?,
     };
     let mut roff = Vec::new();
     Man::new(page).render(&mut roff)?;
     Ok(roff)
+}
+
+fn no_command(imagesync: &clap::Command, name: &str) -> Usage {
+    let names: Vec<_> = imagesync.get_subcommands().map(clap::Command::get_name).collect();
+    Usage(format!("there is no command {name}: write one of {}", names.join(", ")))
 }
 
 #[cfg(test)]
@@ -44,6 +45,6 @@ mod tests {
             assert!(page.contains(&format!("imagesync\\-{}", command.get_name())), "{page}");
         }
         assert!(String::from_utf8(page(None).unwrap()).unwrap().contains("Exit codes"));
-        assert!(page(Some("nosuch")).is_err());
+        assert!(page(Some("nosuch")).unwrap_err().is::<Usage>());
     }
 }

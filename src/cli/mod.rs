@@ -18,6 +18,8 @@ mod sync;
 mod table;
 mod watch;
 
+use std::io::{self, Write};
+
 use clap::{Parser, Subcommand};
 
 pub use self::{
@@ -61,8 +63,14 @@ impl Cli {
     /// What [`report`] turns into a message and an exit code.
     pub fn run(&self) -> Result<Exit, anyhow::Error> {
         match &self.command {
-            Command::Sync(args) => sync::run(args, self.color),
-            Command::Plan(args) => plan::run(args, self.color),
+            Command::Sync(args) => {
+                args.check()?;
+                sync::run(args, self.color)
+            }
+            Command::Plan(args) => {
+                args.run.check()?;
+                plan::run(args, self.color)
+            }
             Command::Crds => crds::run(),
             Command::Completion(args) => completion::run(args),
             Command::Man(args) => man::run(args),
@@ -75,12 +83,17 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
-/// Prints to the standard output. `println!` panics where it is closed early, as `| head` does.
-fn print(bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write;
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(bytes)?;
-    stdout.flush()
+/// Prints to the standard output. A reader that has seen enough, such as `head`, changes nothing about what is done, nor about
+/// how it ends: what failed has failed whether anybody reads of it or not.
+fn print(bytes: &[u8]) -> io::Result<()> {
+    write(&mut io::stdout().lock(), bytes)
+}
+
+fn write(to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    match to.write_all(bytes).and_then(|()| to.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 #[cfg(test)]
@@ -97,6 +110,21 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_that_has_seen_enough_is_no_error_and_a_full_disk_is_one() {
+        struct Refusing(io::ErrorKind);
+        impl Write for Refusing {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(self.0.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        assert!(write(&mut Refusing(io::ErrorKind::BrokenPipe), b"x").is_ok());
+        assert!(write(&mut Refusing(io::ErrorKind::StorageFull), b"x").is_err());
+    }
+
+    #[test]
     fn the_commands_do_not_contradict_each_other() {
         Cli::command().debug_assert();
         PlanArgs::augment_args(clap::Command::new("plan")).debug_assert();
@@ -109,6 +137,21 @@ mod tests {
         assert!(args.files.recursive && !args.watch);
         assert_eq!(args.run.output, Some(Output::Json));
         assert!(sync(&[]).is_err());
+    }
+
+    #[test]
+    fn a_pipe_is_read_once_and_so_cannot_be_watched() {
+        assert!(sync(&["-f", "/dev/null", "--watch"]).unwrap().check().is_err());
+        for fine in [&["-f", "/dev/null"][..], &["-f", "Cargo.toml", "--watch"], &["-f", "src", "--watch"]] {
+            assert!(sync(fine).unwrap().check().is_ok(), "{fine:?}");
+        }
+    }
+
+    #[test]
+    fn records_are_kept_in_a_directory() {
+        let state = |path: &str| sync(&["-f", "a", "--state", path]).unwrap().check();
+        assert!(state("Cargo.toml").unwrap_err().to_string().contains("Cargo.toml: not a directory"));
+        assert!(state("src").is_ok() && state("/nowhere/yet").is_ok());
     }
 
     #[test]

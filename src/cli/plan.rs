@@ -1,5 +1,7 @@
 //! `imagesync plan`: says what `sync` would do, and why.
 
+use std::io::IsTerminal as _;
+
 use jiff::Timestamp;
 
 use super::{Color, Exit, PlanArgs, print, run, shared::Shared, show, sources::Sources, sync};
@@ -11,7 +13,7 @@ use crate::{engine::Progress, plan::Kind, telemetry};
 ///
 /// A manifest that is refused, and what keeps the plan from being made.
 pub(super) fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
-    telemetry::init();
+    telemetry::init(color.wanted(std::io::stderr().is_terminal()));
     let (_, manifests) = Sources::open(&args.files, std::io::stdin().lock())?;
     let shared = Shared::look(&args.run)?;
     super::runtime()?.block_on(async {

@@ -11,7 +11,7 @@ use secrecy::ExposeSecret as _;
 
 use super::{
     args::RunArgs,
-    load::{Manifest, Manifests, Secret},
+    load::{self, Manifest, Manifests, Secret},
     member::{Member, names},
 };
 use crate::{
@@ -42,10 +42,13 @@ impl Shared {
     }
 
     fn with(args: &RunArgs, open: fn(&Path) -> Result<Store, records::Error>) -> anyhow::Result<Self> {
-        let settings = args.registries.as_deref().map_or_else(|| Ok(Settings::default()), read_settings)?;
+        let registries = match &args.registries {
+            Some(path) => load::registries(path)?,
+            None => Registries::new(Settings::default())?,
+        };
         let dir = args.state.clone().map_or_else(default_state, Ok)?;
         Ok(Self {
-            registries: Registries::new(settings)?,
+            registries,
             store: Arc::new(open(&dir)?),
             credentials: Keychain::from_docker_config(None)?,
             journals: Mutex::default(),
@@ -117,12 +120,6 @@ fn secrets(object: &ImageSync, manifests: &Manifests) -> Vec<Option<Secret>> {
     let pushed = object.spec.targets.iter().filter_map(|target| target.push_secret.as_ref());
     let named = object.spec.pull_secrets.iter().chain(pushed);
     named.map(|named| manifests.secret(names(object).0, &named.name).cloned()).collect()
-}
-
-fn read_settings(path: &Path) -> anyhow::Result<Settings> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read the registry settings {}", path.display()))?;
-    Ok(Settings::parse(&text, path)?)
 }
 
 /// `imagesync` in the state folder of the XDG base directory specification.

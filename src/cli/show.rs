@@ -10,28 +10,36 @@ use super::{
     member::{Member, Shown},
     table,
 };
-use crate::{
-    api::ImageSync,
-    plan::{Detail, Plan},
-};
+use crate::{api::ImageSync, plan::Plan};
 
-/// What was applied.
-pub(super) fn result(shown: &[Shown<'_>], output: Option<Output>, color: Color) -> anyhow::Result<String> {
+/// Where all ImageSyncs are suspended.
+const NONE_ACTIVE: &str = "Nothing is done: every ImageSync is suspended.\n";
+
+/// What was applied, and which ImageSyncs took no part because they are suspended.
+pub(super) fn result(
+    shown: &[Shown<'_>],
+    suspended: &[Member],
+    output: Option<Output>,
+    color: Color,
+) -> anyhow::Result<String> {
     match output.unwrap_or(Output::Table) {
+        Output::Table if shown.is_empty() => Ok(NONE_ACTIVE.to_owned()),
         Output::Table => {
             let names: Vec<String> = shown.iter().map(|shown| shown.member.title()).collect();
             let applied = shown.iter().map(|shown| shown.applied);
             Ok(table::render(names.iter().map(String::as_str).zip(applied), colours(color)))
         }
-        Output::Json => json_text(&list(shown)?),
-        Output::Yaml => Ok(serde_saphyr::to_string(&list(shown)?)?),
+        Output::Json => json_text(&list(shown, suspended)?),
+        // With --watch there are several.
+        Output::Yaml => Ok(format!("---\n{}", serde_saphyr::to_string(&list(shown, suspended)?)?)),
     }
 }
 
 /// What would be done.
 pub(super) fn plans(plans: &[Plan], output: Option<Output>, color: Color) -> anyhow::Result<String> {
     match output.unwrap_or(Output::Table) {
-        Output::Table => Ok(plans.iter().map(|plan| paint(&plan.render(Detail::Changes), color)).collect()),
+        Output::Table if plans.is_empty() => Ok(NONE_ACTIVE.to_owned()),
+        Output::Table => Ok(plans.iter().map(|plan| paint(&plan.render(), color)).collect()),
         Output::Json => json_text(&serde_json::to_value(plans)?),
         Output::Yaml => Ok(serde_saphyr::to_string(&plans)?),
     }
@@ -57,13 +65,17 @@ fn json_text(value: &Value) -> anyhow::Result<String> {
 }
 
 /// The objects with their status, and their slices, as a cluster would show them.
-fn list(shown: &[Shown<'_>]) -> anyhow::Result<Value> {
+fn list(shown: &[Shown<'_>], suspended: &[Member]) -> anyhow::Result<Value> {
     let mut items = Vec::new();
     for Shown { member: Member { object, .. }, status, .. } in shown {
         let object = ImageSync { status: Some(status.clone()), ..object.clone() };
         items.push(serde_json::to_value(object)?);
     }
-    for slice in shown.iter().flat_map(|shown| shown.member.journal.slices()) {
+    for member in suspended {
+        items.push(serde_json::to_value(&member.object)?);
+    }
+    let members = shown.iter().map(|shown| shown.member).chain(suspended);
+    for slice in members.flat_map(|member| member.journal.slices()) {
         items.push(serde_json::to_value(slice)?);
     }
     Ok(json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": items}))
@@ -71,11 +83,5 @@ fn list(shown: &[Shown<'_>]) -> anyhow::Result<Value> {
 
 /// Whether to write in colours.
 fn colours(color: Color) -> bool {
-    match color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => {
-            std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
-        }
-    }
+    color.wanted(std::io::stdout().is_terminal())
 }

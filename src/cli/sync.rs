@@ -1,5 +1,7 @@
 //! `imagesync sync`: does what the manifests say.
 
+use std::io::IsTerminal as _;
+
 use futures::future::join_all;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +24,7 @@ use crate::{api::State, engine::Applied, telemetry};
 ///
 /// A manifest that is refused, and what keeps the run from beginning: then nothing was contacted.
 pub(super) fn run(args: &SyncArgs, color: Color) -> anyhow::Result<Exit> {
-    telemetry::init();
+    telemetry::init(color.wanted(std::io::stderr().is_terminal()));
     if args.dry_run {
         let args = PlanArgs { files: args.files.clone(), run: args.run.clone() };
         return super::plan::run(&args, color);
@@ -62,7 +64,7 @@ async fn once(
         // There is no next run that anybody knows of.
         Shown { member, applied, status: member.status(applied, before, None, now) }
     });
-    display.print(&show::result(&shown.collect::<Vec<_>>(), args.run.output, color)?)?;
+    display.print(&show::result(&shown.collect::<Vec<_>>(), &suspended, args.run.output, color)?)?;
     let exit = exit(done.iter().map(|done| &done.applied));
     done.into_iter().find_map(|done| done.unrecorded).map_or(Ok(exit), |error| Err(error.into()))
 }

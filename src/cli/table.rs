@@ -10,6 +10,8 @@ use crate::{
     plan::{Action, Kind},
 };
 
+/// Columns that a terminal has at least for the table to be fitted into it.
+const NARROWEST: u16 = 60;
 /// Rows that are in sync are summed up when there are more than this many.
 const ROWS: usize = 40;
 
@@ -25,7 +27,16 @@ pub(super) fn render<'a>(applied: impl Iterator<Item = (&'a str, &'a Applied)>, 
     }
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
+    // On a terminal that does not say how wide it is, or is too narrow, columns would be a letter wide.
+    if table.width().is_some_and(|width| width >= NARROWEST) {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    } else {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
+    if colour {
+        // By itself it leaves colours out where there is no terminal, whatever was asked for.
+        table.enforce_styling();
+    }
     table.set_header(["IMAGESYNC", "SOURCE", "TARGET", "DIGEST", "RESULT"]);
     let hidden = hide(&rows);
     let mut shown: Vec<&Row> = rows.iter().filter(|row| !(hidden && row.word == "in sync")).collect();

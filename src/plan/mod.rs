@@ -7,7 +7,7 @@
 //! selection.questions(...)     the HEADs to make, round by round         questions
 //! decide(...)                  one action for each name, with a reason   decide, rules, collision, loops, ownership
 //! plan.stale                   what becomes of records nothing needs     stale, left
-//! plan.render(detail)          the plan, for people                      render
+//! plan.render()                the plan, for people                      render
 //! ```
 //!
 //! What is known of each artifact on the way is put together in `resolve`, its names on targets in `destination`.
@@ -39,11 +39,11 @@ pub use self::{
     action::{Action, ImageSummary, Kind, LeftOutCount, Plan},
     decide::decide,
     filter::LeftOut,
-    invalid::{Fault, Invalid},
+    invalid::Invalid,
     observed::{Listed, Listings, Observed, Seen},
     ownership::{Claimant, Ownership},
     questions::Questions,
-    render::{Detail, Summary},
+    render::Summary,
     schedule::{Ended, Schedule},
     select::{Selection, select},
     stale::{Fate, Stale},

@@ -1,12 +1,16 @@
 //! Regexes over whole tags.
 
 use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+use regex_syntax::ast::{self, Ast, RepetitionKind, RepetitionRange};
 
 use crate::{digest::excerpt, reference::Tag};
 
 /// Bytes that a compiled regex may have, and the regexes of one list together. A spec has at most some hundred lists,
 /// and whoever may write one shall not be able to take much memory.
 const LARGEST: usize = 256 * 1024;
+
+/// What the API server repeats at most (Go's regexp/syntax, `repeatIsValid`).
+const MOST_REPETITIONS: u32 = 1000;
 
 /// The name of the group that [`Extract`] reads.
 const VERSION: &str = "version";
@@ -26,6 +30,8 @@ pub(super) enum PatternError {
     Syntax { pattern: String, problem: String },
     #[error("`{0}` is too large when compiled: write it with fewer or smaller repetitions")]
     TooLarge(String),
+    #[error("`{0}` repeats something more than 1000 times: write it with fewer or smaller repetitions")]
+    TooOften(String),
     #[error(
         "`{0}` has no group named version: write one around the version, such as '(?P<version>.+)-bookworm'"
     )]
@@ -80,10 +86,34 @@ fn compile(pattern: &str) -> Result<Regex, regex::Error> {
 /// The regex that matches where `pattern` matches all. The pattern is compiled alone first: `a)|(b` is none, and would
 /// become one in brackets.
 fn whole(pattern: &str) -> Result<Regex, PatternError> {
+    if ast::parse::Parser::new().parse(pattern).is_ok_and(|ast| !repeats_within(&ast, MOST_REPETITIONS)) {
+        return Err(PatternError::TooOften(excerpt(pattern)));
+    }
     compile(pattern).and_then(|_| compile(&anchored(pattern))).map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => PatternError::TooLarge(excerpt(pattern)),
         error => PatternError::Syntax { pattern: excerpt(pattern), problem: last_line(&error) },
     })
+}
+
+/// Whether nothing is repeated more often than `most` times, repetitions within repetitions multiplied: what goes beyond is
+/// no regex to the API server.
+fn repeats_within(ast: &Ast, most: u32) -> bool {
+    match ast {
+        Ast::Repetition(repetition) => {
+            let times = match repetition.op.kind {
+                RepetitionKind::Range(RepetitionRange::Exactly(times) | RepetitionRange::AtLeast(times)) => {
+                    times
+                }
+                RepetitionKind::Range(RepetitionRange::Bounded(_, times)) => times,
+                RepetitionKind::ZeroOrOne | RepetitionKind::ZeroOrMore | RepetitionKind::OneOrMore => 1,
+            };
+            times <= most && repeats_within(&repetition.ast, most / times.max(1))
+        }
+        Ast::Group(group) => repeats_within(&group.ast, most),
+        Ast::Concat(concat) => concat.asts.iter().all(|ast| repeats_within(ast, most)),
+        Ast::Alternation(either) => either.asts.iter().all(|ast| repeats_within(ast, most)),
+        _ => true,
+    }
 }
 
 fn anchored(pattern: &str) -> String {
@@ -145,8 +175,25 @@ mod tests {
     }
 
     #[test]
+    fn a_regex_that_repeats_more_often_than_the_api_server_takes_is_refused() {
+        for (pattern, is_taken) in [
+            ("a{1000}", true),
+            ("a{1001}", false),
+            ("a{1001,}", false),
+            ("(?:a{10}){100}", true),
+            ("(?:a{2}){501}", false),
+            ("(?:b|a{2}c){501}", false),
+            ("(?:a{2}){0}", true),
+            ("(?:(?:a{10})*b){100}", true),
+        ] {
+            let often = matches!(patterns(&[pattern]), Err((0, PatternError::TooOften(_))));
+            assert_eq!(often, !is_taken, "{pattern}");
+        }
+    }
+
+    #[test]
     fn a_regex_that_would_take_much_memory_is_refused() {
-        assert!(matches!(patterns(&["(a{1,500}){1,500}"]), Err((0, PatternError::TooLarge(_)))));
+        assert!(matches!(patterns(&[&"[a-z0-9.]{0,1000}".repeat(6)]), Err((0, PatternError::TooLarge(_)))));
         // Each alone is small enough.
         let many = vec!["([a-z0-9]{1,20}){1,20}".to_owned(); 16];
         assert!(Patterns::parse(&many[..1]).is_ok());

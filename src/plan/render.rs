@@ -7,16 +7,6 @@ use std::{
 
 use super::{Action, ImageSummary, Kind, LeftOutCount, Plan};
 
-/// How much of a plan is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Detail {
-    /// What is in sync is counted.
-    #[default]
-    Changes,
-    /// Every action has its line.
-    All,
-}
-
 /// How many actions of each kind there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -39,13 +29,13 @@ impl Plan {
     /// The plan as text, without colours, for people.
     ///
     /// A line for the ImageSync, under it one for each image, and under that one for each action, which begins with a
-    /// sign: `+` is copied to where nothing is, `~` replaces what is there, `=` is in sync, `!` is not done. Then come a line for what
-    /// was left out, and in the end the numbers.
+    /// sign: `+` is copied to where nothing is, `~` replaces what is there, `!` is not done. What is in sync is counted, behind a `=`.
+    /// Then come a line for what was left out, and in the end the numbers.
     #[must_use]
-    pub fn render(&self, detail: Detail) -> String {
+    pub fn render(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
-        let _ = self.write(&mut text, detail);
+        let _ = self.write(&mut text);
         text
     }
 
@@ -55,7 +45,7 @@ impl Plan {
         Summary::of(&self.actions)
     }
 
-    fn write(&self, to: &mut String, detail: Detail) -> fmt::Result {
+    fn write(&self, to: &mut String) -> fmt::Result {
         match &self.namespace {
             Some(namespace) => writeln!(to, "{namespace}/{}", self.name)?,
             None => writeln!(to, "{}", self.name)?,
@@ -66,17 +56,16 @@ impl Plan {
         }
         for image in &self.images {
             let actions = actions.remove(image.image.as_str()).unwrap_or_default();
-            image.write(to, &actions, detail)?;
+            image.write(to, &actions)?;
         }
         writeln!(to, "\n{}", self.summary())
     }
 }
 
 impl ImageSummary {
-    fn write(&self, to: &mut String, actions: &[&Action], detail: Detail) -> fmt::Result {
+    fn write(&self, to: &mut String, actions: &[&Action]) -> fmt::Result {
         writeln!(to, "\n  {}  from {}", self.image, self.source.familiar())?;
-        let is_shown = |action: &&&Action| detail == Detail::All || action.sign() != '=';
-        let shown: Vec<&&Action> = actions.iter().filter(is_shown).collect();
+        let shown: Vec<&&Action> = actions.iter().filter(|action| action.sign() != '=').collect();
         let columns: Vec<_> =
             shown.iter().map(|action| (action.what(), action.destination.to_string())).collect();
         let widest =
@@ -155,12 +144,6 @@ impl Summary {
             *count += 1;
         }
         summary
-    }
-
-    /// Whether everything is as it is wanted.
-    #[must_use]
-    pub const fn is_in_sync(&self) -> bool {
-        self.copy + self.replace + self.conflict + self.failed + self.deferred == 0
     }
 }
 

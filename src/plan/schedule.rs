@@ -9,6 +9,7 @@ use super::invalid::Check;
 use crate::{
     api::{self, ImageSyncSpec},
     class::Retry,
+    digest::excerpt,
 };
 
 /// What holds with neither `interval` nor `schedule`.
@@ -46,6 +47,15 @@ impl Schedule {
             return Self::Every(spec.interval.map_or(DEFAULT, api::Interval::as_duration));
         };
         let zone = schedule.time_zone.as_deref().unwrap_or("UTC");
+        // The parser of schedules also reads offsets, which know no summer time, and says of a zone only that it is unknown.
+        if jiff::tz::db().get(zone).is_err() {
+            let message = format_args!(
+                "`{}` is not a time zone that is known here: write its IANA name, such as Europe/Rome or UTC",
+                excerpt(zone)
+            );
+            check.wrong("spec.schedule.timeZone", message);
+            return Self::Every(DEFAULT);
+        }
         match cronexpr::parse_crontab(&format!("{} {zone}", schedule.cron)) {
             Ok(cron) => Self::At(Box::new(cron)),
             Err(error) => {
@@ -54,9 +64,9 @@ impl Schedule {
                 check.wrong(
                     "spec.schedule.cron",
                     format_args!(
-                        "`{}` in the time zone `{zone}` is not a schedule ({problem}): write minute, hour, day of month, month \
-                         and day of week, such as \"0 3 * * *\"",
-                        schedule.cron
+                        "`{}` is not a schedule ({problem}): write minute, hour, day of month, month and day of week, such as \
+                         \"0 3 * * *\"",
+                        excerpt(&schedule.cron)
                     ),
                 );
                 Self::Every(DEFAULT)
@@ -160,12 +170,20 @@ mod tests {
 
     #[test]
     fn what_is_no_schedule_is_refused_with_an_example() {
-        for (bad, zone) in
-            [("0 3 * *", None), ("61 * * * *", None), ("", None), ("0 3 * * *", Some("Mars/Base"))]
-        {
-            let invalid = cron(bad, zone).unwrap_err().remove(0);
+        for bad in ["0 3 * *", "61 * * * *", "", "0 0 * * FRI-MON"] {
+            let invalid = cron(bad, None).unwrap_err().remove(0);
             assert_eq!(invalid.path, "spec.schedule.cron");
             assert!(invalid.message.contains("0 3 * * *"), "{invalid}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_zone_is_refused_at_its_own_field() {
+        // The last two are offsets and rules, which the parser of schedules reads.
+        for bad in ["Mars/Base", "", "UTC+3", "EST5EDT4,M3.2.0,M11.1.0"] {
+            let invalid = cron("0 3 * * *", Some(bad)).unwrap_err().remove(0);
+            assert_eq!(invalid.path, "spec.schedule.timeZone", "{bad}");
+            assert!(invalid.message.contains("Europe/Rome"), "{invalid}");
         }
     }
 

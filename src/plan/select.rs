@@ -1,9 +1,8 @@
 //! Selection: the artifacts that an ImageSync is about, chosen from what its sources list.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
-use semver::Version;
 
 use super::{
     Listed, Listings, Wanted,
@@ -102,15 +101,16 @@ pub fn select(wanted: &Wanted, listings: &Listings) -> Selection {
             Tags::One { tag, .. } => {
                 let version = tag.as_ref().and_then(|tag| version(tag.as_str()));
                 let artifact = Artifact::new(image, tag.clone(), true);
-                selection.add(image, vec![(artifact, version)], true);
+                let newest = version.is_some().then_some(0);
+                selection.add(image, vec![artifact], newest.ok_or(NO_VERSION));
             }
             Tags::Some(filter) => {
                 let listing =
                     if image.is_listed() { selection.listing(image, listings) } else { Some([].as_slice()) };
                 let Choice { chosen, left_out } = filter.choose(listing.unwrap_or_default());
-                let artifact =
-                    |Chosen { tag, version, named }| (Artifact::new(image, Some(tag), named), version);
-                selection.add(image, chosen.into_iter().map(artifact).collect(), listing.is_some());
+                let newest = newest(&chosen, listing, image.is_listed());
+                let artifact = |Chosen { tag, named, .. }| Artifact::new(image, Some(tag), named);
+                selection.add(image, chosen.into_iter().map(artifact).collect(), newest);
                 if let Some(summary) = selection.images.last_mut() {
                     let counts = left_out.into_iter().map(|(reason, count)| LeftOutCount { reason, count });
                     summary.left_out = counts.collect();
@@ -119,6 +119,19 @@ pub fn select(wanted: &Wanted, listings: &Listings) -> Selection {
         }
     }
     selection
+}
+
+/// Why no artifact of an image is its newest.
+const NO_VERSION: &str = "no tag that is selected is a version";
+const NOT_LISTED: &str = "the newest version is not known";
+
+/// Which of the chosen, the newest version first, is the newest: the first of those that are there. What is there is known
+/// only if the source was listed; a listing that fails shall not move an alias back. Where nothing is to be
+/// listed, the tags that are named are all taken to be there.
+fn newest(chosen: &[Chosen], listing: Option<&[Tag]>, is_listed: bool) -> Result<usize, &'static str> {
+    let there: BTreeSet<&Tag> = listing.ok_or(NOT_LISTED)?.iter().collect();
+    let is_there = |chosen: &Chosen| !is_listed || there.contains(&chosen.tag);
+    chosen.iter().position(|chosen| is_there(chosen) && chosen.version.is_some()).ok_or(NO_VERSION)
 }
 
 impl Selection {
@@ -133,9 +146,8 @@ impl Selection {
         None
     }
 
-    /// Takes an image's artifacts, the newest version first. Which of them is the newest is known only if the source
-    /// was listed (`complete`): a listing that fails shall not move an alias back.
-    fn add(&mut self, image: &Image, artifacts: Vec<(Artifact, Option<Version>)>, complete: bool) {
+    /// Takes an image's artifacts, the newest version first, and which of them aliases name, or why none.
+    fn add(&mut self, image: &Image, artifacts: Vec<Artifact>, newest: Result<usize, &str>) {
         let mut summary = ImageSummary {
             image: image.name.clone(),
             source: image.source.clone(),
@@ -147,18 +159,16 @@ impl Selection {
             summary.notes.push("no target keeps it".to_owned());
         }
         let first = self.artifacts.len();
-        let has_version = artifacts.first().is_some_and(|(_, version)| version.is_some());
-        self.artifacts.extend(artifacts.into_iter().map(|(artifact, _)| artifact));
-        match self.artifacts.get_mut(first) {
-            Some(newest) if complete && has_version => newest.newest = true,
-            _ => summary.notes.extend(self.aliases_without(image, complete)),
+        self.artifacts.extend(artifacts);
+        match newest.map(|newest| self.artifacts.get_mut(first + newest)) {
+            Ok(Some(newest)) => newest.newest = true,
+            Ok(None) => {}
+            Err(why) => summary.notes.extend(self.aliases_without(image, why)),
         }
         self.images.push(summary);
     }
 
-    fn aliases_without(&self, image: &Image, complete: bool) -> Vec<String> {
-        let why =
-            if complete { "no tag that is selected is a version" } else { "the newest version is not known" };
+    fn aliases_without(&self, image: &Image, why: &str) -> Vec<String> {
         let here = self.targets.iter().filter(|target| target.repository(image).is_some());
         let aliases = here.flat_map(|target| target.aliases.iter().map(move |alias| (target, alias)));
         aliases

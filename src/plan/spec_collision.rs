@@ -34,7 +34,7 @@ fn what_is_named(wanted: &Wanted, check: &mut Check) {
         let Some(destination) = destination else { continue };
         // Both sides of a collision are found, and one tells it all.
         if told.insert(destination.name.to_reference()) {
-            check.collides(format_args!("spec.targets[{}]", destination.target.index), sentence);
+            check.wrong(format_args!("spec.targets[{}]", destination.target.index), sentence);
         }
     }
 }
@@ -53,7 +53,7 @@ fn what_is_listed(wanted: &Wanted, check: &mut Check) {
                     let message = format!(
                         "the image {image_name} would be written over its own source: write another repository or other tags"
                     );
-                    check.collides(&name.path, message);
+                    check.wrong(&name.path, message);
                 }
                 let &mut (other, there) = first.entry(name.key(image)).or_insert((image, target));
                 let differ = (other.index, there.index) != (image.index, target.index);
@@ -63,7 +63,7 @@ fn what_is_listed(wanted: &Wanted, check: &mut Check) {
                          the target {}: write another repository, or tags that differ",
                         other.name, there.name
                     );
-                    check.collides(&name.path, message);
+                    check.wrong(&name.path, message);
                 }
             }
         }

@@ -7,10 +7,9 @@ use std::{
 
 use super::{
     account::Account,
-    error::Error,
     keychain::Keychain,
     remote::Remote,
-    settings::Settings,
+    settings::{Settings, SettingsError},
     transport::{Budget, Clients, Counters, Endpoint, Ledger, Proxies, TRIES, Transport, Wallet},
 };
 use crate::reference::Repository;
@@ -33,14 +32,13 @@ impl Registries {
     /// # Errors
     ///
     /// A certificate or key that the settings name and that is of no use.
-    pub fn new(settings: Settings) -> Result<Self, Error> {
+    pub fn new(settings: Settings) -> Result<Self, SettingsError> {
         Self::behind(Proxies::from_env(), settings)
     }
 
-    pub(super) fn behind(proxies: Proxies, settings: Settings) -> Result<Self, Error> {
+    pub(super) fn behind(proxies: Proxies, settings: Settings) -> Result<Self, SettingsError> {
         let settings = Arc::new(settings);
-        let clients = Clients::new(Arc::clone(&settings), proxies);
-        let clients = clients.map_err(|error| Error::new("use the registries file", error))?;
+        let clients = Clients::new(Arc::clone(&settings), proxies)?;
         Ok(Self(Arc::new(Inner {
             settings,
             clients: Arc::new(clients),

@@ -22,8 +22,26 @@ die() { echo "testbed: $*" >&2; exit 1; }
 
 current() { [ -x "$bin/$1" ] && [ "$(cat "$bin/$1.version" 2>/dev/null)" = "$2" ]; }
 
+# From 1.21 on, Go fetches the version that a module asks for.
+oldest_go=1.21
+at_least() { [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
+has_go() { command -v go >/dev/null && at_least $oldest_go "$(cd / && go env GOVERSION | sed 's/^go//')"; }
+
+# The version of Go that apt would install; nothing where there is no apt.
+offered_go() {
+  apt-cache policy golang-go 2>/dev/null | sed -n 's/^ *Candidate: *\([0-9]*:\)\{0,1\}\([0-9][0-9.]*\).*/\2/p' || true
+}
+
 need_go() {
-  command -v go >/dev/null || die "Go 1.26 or later is needed to build $1: install it from go.dev/dl and put it on the PATH"
+  has_go && return
+  local offered
+  offered=$(offered_go)
+  if ! command -v go >/dev/null && [ "$(id -u)" = 0 ] && [ -n "$offered" ] && at_least $oldest_go "$offered"; then
+    say "installing Debian's Go $offered"
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends golang-go >/dev/null
+  fi
+  has_go || die "Go $oldest_go or later is needed to build $1 (1.26, or what fetches that): install it from go.dev/dl, \
+and put it on the PATH${offered:+; the one that Debian offers here is $offered}"
 }
 
 # Replaces the program in one step, so that a run in progress keeps the file that it has open.

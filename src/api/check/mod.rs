@@ -1,7 +1,7 @@
 //! The checks that the API server makes, without one: the schema, and the CEL rules in it.
 
+mod evaluate;
 mod path;
-mod rules;
 mod structure;
 #[cfg(test)]
 mod tests;
@@ -11,8 +11,8 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 
 pub use self::path::{FieldPath, Step};
-use self::{rules::Rules, structure::Findings};
-use super::{ImageSync, crds};
+use self::{evaluate::Rules, structure::Findings};
+use super::{ImageSync, crds, rules};
 
 /// What is wrong with one field, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +50,14 @@ pub fn image_sync(object: Value) -> Result<ImageSync, Vec<Violation>> {
     }
 }
 
+/// All that is wrong with the structure of something that is no object of ours, such as the registries file. Nulls
+/// are taken out of it.
+pub(crate) fn structure(schema: &Value, value: &mut Value) -> Vec<Violation> {
+    let mut violations = structure::check(schema, value).violations;
+    violations.sort();
+    violations
+}
+
 struct Checker {
     schema: Value,
     rules: Rules,
@@ -67,19 +75,25 @@ impl Checker {
             properties.insert("metadata".into(), metadata());
             properties.insert("apiVersion".into(), json!({"type": "string"}));
             properties.insert("kind".into(), json!({"type": "string"}));
+            for (name, example) in EXAMPLES {
+                if let Some(property) = properties.get_mut(name) {
+                    property["description"] = format!("Example: `{example}`.").into();
+                }
+            }
         }
         let rules = Rules::new(&schema);
         Ok(Self { schema, rules })
     }
 
     fn check(&self, mut object: Value) -> Result<ImageSync, Vec<Violation>> {
+        self.forget_metadata(&mut object);
         let Findings { mut violations, oversized } = structure::check(&self.schema, &mut object);
         if let Some(fields) = object.as_object_mut() {
             fields.remove("status");
         }
         if !oversized {
             let broken = self.rules.check(&object, &violations);
-            violations.extend(broken);
+            violations.extend(broken.into_iter().map(|violation| narrowed(violation, &object)));
         }
         if violations.is_empty() {
             match serde_json::from_value(object) {
@@ -91,13 +105,48 @@ impl Checker {
         violations.dedup();
         Err(violations)
     }
+
+    /// Takes out of the metadata what is nothing to us, such as `kubectl get -o yaml` prints: what stands there is the
+    /// API server's to judge.
+    fn forget_metadata(&self, object: &mut Value) {
+        let read = self.schema.pointer("/properties/metadata/properties");
+        if let Some(fields) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            fields.retain(|name, _| read.is_some_and(|read| read.get(name).is_some()));
+        }
+    }
+}
+
+/// For the fields at the top, whose documentation has no example.
+const EXAMPLES: [(&str, &str); 2] = [
+    ("metadata", "{name: base-images}"),
+    (
+        "spec",
+        "{images: [{name: alpine, source: 'alpine:3.20'}], targets: [{name: corp, repository: \
+         'registry.corp.example/mirror/{path}'}]}",
+    ),
+];
+
+/// A rule names one field, whichever target it is about. Here the entry itself can be named.
+fn narrowed(violation: Violation, object: &Value) -> Violation {
+    if !violation.message.starts_with(rules::UNKNOWN_IMAGE) {
+        return violation;
+    }
+    let list =
+        |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let spec = &object["spec"];
+    let names: Vec<Value> = list(spec, "images").iter().map(|image| image["name"].clone()).collect();
+    let unknown = list(spec, "targets").iter().enumerate().find_map(|(target, value)| {
+        let entry = list(value, "images").iter().position(|name| !names.contains(name))?;
+        Some(violation.path.index(target).key("images").index(entry))
+    });
+    Violation { path: unknown.unwrap_or(violation.path), ..violation }
 }
 
 fn whole(message: String) -> Violation {
     Violation { path: FieldPath::default(), message }
 }
 
-/// What is read of an object's metadata. The rest, such as `kubectl get -o yaml` prints, is let pass.
+/// What is read of an object's metadata.
 fn metadata() -> Value {
     let strings = json!({"type": "object", "additionalProperties": {"type": "string"}});
     json!({
@@ -126,9 +175,8 @@ fn metadata() -> Value {
             "labels": strings,
             "annotations": strings,
             "uid": {"type": "string"},
-            "generation": {"type": "integer"},
+            "generation": {"type": "integer", "minimum": 0},
             "creationTimestamp": {"type": "string", "format": "date-time"},
         },
-        "x-kubernetes-preserve-unknown-fields": true,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::{FieldPath, Violation};
 use crate::digest::beginning;
@@ -33,8 +33,8 @@ impl Findings {
             (Some("object"), Value::Object(fields)) => self.object(schema, fields, path),
             (Some("array"), Value::Array(items)) => self.list(schema, items, path),
             (Some("string"), Value::String(string)) => self.string(schema, string, path),
-            (Some("integer"), Value::Number(number)) if !number.is_f64() => {
-                self.integer(schema, number.as_f64().unwrap_or_default(), path);
+            (Some("integer"), Value::Number(number)) if is_whole(number) => {
+                self.integer(schema, number, path);
             }
             (Some("boolean"), Value::Bool(_)) | (None, _) => {}
             (Some(wanted), value) => self.refuse(path, wrong_type(schema, wanted, value)),
@@ -130,14 +130,25 @@ impl Findings {
         }
     }
 
-    fn integer(&mut self, schema: &Value, number: f64, path: &FieldPath) {
+    fn integer(&mut self, schema: &Value, number: &Number, path: &FieldPath) {
         let bound = |key| schema.get(key).and_then(Value::as_f64);
         let (least, most) = (bound("minimum"), bound("maximum"));
-        if least.is_some_and(|least| number < least) || most.is_some_and(|most| number > most) {
-            let (least, most) = (least.unwrap_or(f64::MIN), most.unwrap_or(f64::MAX));
+        let value = number.as_f64().unwrap_or_default();
+        let is_beyond = least.is_some_and(|least| value < least) || most.is_some_and(|most| value > most);
+        // The API server's integers have 64 bits.
+        if is_beyond || number.as_i64().is_none() {
+            let least = least.map_or_else(|| i64::MIN.to_string(), |least| least.to_string());
+            let most = most.map_or_else(|| i64::MAX.to_string(), |most| most.to_string());
             self.refuse(path, format!("out of range: write a number from {least} to {most}"));
         }
     }
+}
+
+/// Whether it is no fraction. Integers of more than 64 bits are read as floating-point numbers, which are none either
+/// at that size.
+fn is_whole(number: &Number) -> bool {
+    const LARGE: f64 = 9_223_372_036_854_775_808.0;
+    !number.is_f64() || number.as_f64().is_some_and(|number| number.abs() >= LARGE)
 }
 
 fn text<'a>(schema: &'a Value, key: &str) -> Option<&'a str> {

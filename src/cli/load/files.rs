@@ -32,7 +32,7 @@ impl FromStr for Input {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
     /// The system refuses.
-    #[error("cannot be read: {0}")]
+    #[error("cannot be read: {0}; name a file or folder that is there and that may be read")]
     Io(#[from] io::Error),
     /// Manifests are written by people; what is larger is something else.
     #[error("larger than {} MiB, which is the most that is read of one file: split it", MOST_BYTES >> 20)]
@@ -112,6 +112,16 @@ pub(super) fn read(input: &Input, stdin: &mut dyn Read) -> Result<Vec<u8>, Error
     if bytes.len() as u64 > MOST_BYTES { Err(Error::TooLarge) } else { Ok(bytes) }
 }
 
+/// Whether what is named is there to be read again: a pipe gives what it has once, and opening it waits for a writer. What is
+/// not there counts as such: reading says so.
+#[must_use]
+pub fn can_be_read_again(input: &Input) -> bool {
+    match input {
+        Input::Stdin => true,
+        Input::Path(path) => fs::metadata(path).map_or(true, |found| found.is_file() || found.is_dir()),
+    }
+}
+
 /// A digest of all that `inputs` name, to tell whether anything changed. The standard input, which can be read only
 /// once, is left out; what cannot be read counts as empty.
 #[must_use]
@@ -121,7 +131,7 @@ pub fn fingerprint(inputs: &[Input], recursive: bool) -> Digest {
         .iter()
         .filter(|input| **input != Input::Stdin)
         .filter_map(|input| expand(input, recursive).ok());
-    for file in files.flatten() {
+    for file in files.flatten().filter(|file| can_be_read_again(&file.input)) {
         let bytes = read(&file.input, &mut io::empty()).unwrap_or_default();
         whole.extend_from_slice(file.name.as_bytes());
         whole.extend_from_slice(Digest::sha256(&bytes).as_str().as_bytes());

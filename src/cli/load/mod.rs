@@ -1,9 +1,11 @@
-//! Manifests from files: ImageSyncs and the Secrets beside them, checked, with every fault at its file and line.
+//! Manifests from files: ImageSyncs and the Secrets beside them, checked, with every fault at its file and line; and the
+//! registries file.
 
 mod documents;
 mod files;
 mod node;
 mod reader;
+mod registries;
 mod remark;
 mod secret;
 #[cfg(test)]
@@ -13,8 +15,9 @@ use std::{collections::BTreeMap, fmt, io::Read, sync::Arc};
 
 use self::node::Node;
 pub use self::{
-    files::{Input, fingerprint},
+    files::{Input, can_be_read_again, fingerprint},
     node::Place,
+    registries::registries,
     remark::{Refused, Remark, Remarks},
     secret::Secret,
 };

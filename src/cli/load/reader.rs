@@ -92,6 +92,11 @@ impl Reader {
             (Some(GROUP), Some(version), Some("ImageSync")) if version == format!("{GROUP}/{VERSION}") => {
                 self.image_sync(document);
             }
+            // What `kubectl get` prints of a namespace has them.
+            (Some(GROUP), Some(_), Some("ImageSyncSlice")) => {
+                let message = "ImageSyncSlice is left out: records are read from the state directory alone";
+                self.manifests.notes.push(document.remark(&FieldPath::default(), message));
+            }
             (Some(GROUP), Some(version), Some(kind)) => {
                 let message = format!(
                     "{kind} of {version} is not read: write ImageSync of {GROUP}/{VERSION}, which with Secret is what \

@@ -1,12 +1,12 @@
 //! What there is to say about a place in a file: `file:line: field: what is wrong; what to write instead`.
 
-use std::{
-    fmt::{self, Write},
-    sync::Arc,
-};
+use std::{fmt, sync::Arc};
 
 use super::Place;
-use crate::{api::check::FieldPath, class::Class};
+use crate::{
+    api::check::FieldPath,
+    digest::{Printable, beginning},
+};
 
 /// One thing to say about one place in what was read.
 ///
@@ -33,11 +33,7 @@ impl fmt::Display for Remark {
         let place = self.place.map(|place| format!(":{}", place.line)).unwrap_or_default();
         let field = if self.field.steps().is_empty() { String::new() } else { format!(": {}", self.field) };
         let line = format!("{}{place}{field}: {}", self.file, self.message);
-        for c in line.chars().take(MOST_CHARS) {
-            // A terminal would carry out what an escape sequence in a file says.
-            if c.is_control() { write!(f, "{}", c.escape_default())? } else { f.write_char(c)? }
-        }
-        if line.chars().nth(MOST_CHARS).is_some() { f.write_char('…') } else { Ok(()) }
+        f.write_str(&beginning(&Printable(&line).to_string(), MOST_CHARS))
     }
 }
 
@@ -86,7 +82,7 @@ impl fmt::Display for Remarks {
 /// Why manifests are refused: all that is wrong in all of the files, file by file and line by line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Refused(Remarks);
+pub struct Refused(pub(super) Remarks);
 
 impl Refused {
     /// What is wrong; `None` where nothing is.
@@ -95,17 +91,5 @@ impl Refused {
         faults.kept.sort();
         faults.kept.dedup();
         (!faults.is_empty()).then_some(Self(faults))
-    }
-
-    /// What is wrong: at least one thing.
-    #[must_use]
-    pub const fn faults(&self) -> &Remarks {
-        &self.0
-    }
-
-    /// Nothing that a second try would change.
-    #[must_use]
-    pub const fn class(&self) -> Class {
-        Class::InvalidSpec
     }
 }

@@ -10,7 +10,10 @@ use super::{
     DEFAULT_NAMESPACE,
     node::{Content, Node},
 };
-use crate::api::check::{FieldPath, Violation};
+use crate::{
+    api::check::{FieldPath, Violation},
+    registry::{Keychain, KeychainError},
+};
 
 const TYPE: &str = "kubernetes.io/dockerconfigjson";
 const KEY: &str = ".dockerconfigjson";
@@ -116,10 +119,13 @@ fn docker_config(document: &Node) -> Result<SecretString, Violation> {
         (None, None) => return Err(fault("data", format!("`{KEY}` is missing: {MAKE}"))),
     };
     let json = SecretString::from(json);
-    if has_auths(&json) {
-        Ok(json)
-    } else {
-        Err(fault(field, format!("`{KEY}` is not a Docker config, JSON with auths in it: {MAKE}")))
+    // What is wrong is said without a word of what stands there: even a name may be a password in the wrong place.
+    match Keychain::from_secret(json.expose_secret().as_bytes()) {
+        Ok(_) if has_auths(&json) => Ok(json),
+        Err(KeychainError::Auth(_)) => {
+            Err(fault(field, format!("an `auth` in `{KEY}` is not user:password in base64: {MAKE}")))
+        }
+        _ => Err(fault(field, format!("`{KEY}` is not a Docker config, JSON with auths in it: {MAKE}"))),
     }
 }
 
@@ -127,7 +133,7 @@ fn fault(field: &str, message: impl Into<String>) -> Violation {
     Violation { path: FieldPath::default().key(field), message: message.into() }
 }
 
-/// What is in the entries is for those who use it to judge.
+/// A config without auths is one too, and no help.
 fn has_auths(json: &SecretString) -> bool {
     #[derive(Deserialize)]
     struct Config {

@@ -46,7 +46,7 @@ impl State {
             "apiVersion: imagesync.dev/v1alpha1\nkind: ImageSync\nmetadata: {{name: {name}, namespace: team}}\nspec:\n  {spec}\n  \
              pullSecrets: [{{name: hub}}]\n  targets: [{{name: copy, repository: 'copy.example/{{path}}'}}]\n---\n\
              apiVersion: v1\nkind: Secret\nmetadata: {{name: hub, namespace: team}}\ntype: kubernetes.io/dockerconfigjson\n\
-             stringData:\n  .dockerconfigjson: '{{\"auths\": {{\"registry.example\": {{\"auth\": \"{password}\"}}}}}}'\n"
+             stringData:\n  .dockerconfigjson: '{{\"auths\": {{\"registry.example\": {{\"username\": \"u\", \"password\": \"{password}\"}}}}}}'\n"
         );
         let mut manifests = load::load(&[Input::Stdin], false, &mut text.as_bytes()).unwrap();
         let secrets = vec![manifests.secret("team", "hub").cloned()];

@@ -130,7 +130,7 @@ impl Watch<'_> {
             tracing::info!("{} is synced again at {}", member.title(), next.0);
         }
         let shown = Shown { member: &member, applied, status };
-        self.display.print(&show::result(&[shown], self.args.run.output, self.color)?)?;
+        self.display.print(&show::result(&[shown], &[], self.args.run.output, self.color)?)?;
         Ok(())
     }
 

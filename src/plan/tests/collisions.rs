@@ -4,10 +4,9 @@ use rstest::rstest;
 
 use super::*;
 
-/// The reason and sentence of the first fault.
-fn fault(spec: &str) -> Option<(String, Fault)> {
-    let invalid = Wanted::from_object(&object(spec)).err()?.remove(0);
-    Some((invalid.to_string(), invalid.fault))
+/// The sentence of the first fault.
+fn fault(spec: &str) -> Option<String> {
+    Some(Wanted::from_object(&object(spec)).err()?.remove(0).to_string())
 }
 
 const TWO: &str = "images: [{name: a, source: 'alpine:1'}, {name: b, source: 'busybox:1'}]\n";
@@ -72,8 +71,7 @@ const ALL: &str = "images: [{name: a, source: r.example/a, select: {patterns: ['
     "r.example/a:1-x is selected by the image a itself"
 )]
 fn what_the_spec_alone_shows_makes_it_invalid(#[case] spec: &[&str], #[case] expected: &str) {
-    let (sentence, fault) = fault(&spec.concat()).expect("a fault");
-    assert_eq!(fault, Fault::TargetCollision);
+    let sentence = fault(&spec.concat()).expect("a fault");
     assert!(sentence.contains(expected), "{sentence}");
 }
 

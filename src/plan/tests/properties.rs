@@ -101,12 +101,12 @@ proptest! {
             plan = world.plan(&wanted);
         }
         let copies: Vec<_> = plan.actions.iter().filter(|action| is_copy(action)).collect();
-        prop_assert!(copies.is_empty(), "{spec}\n{}\n{}", first.render(Detail::All), plan.render(Detail::All));
+        prop_assert!(copies.is_empty(), "{spec}\n{}\n{}", first.render(), plan.render());
         // And what was copied is ours.
         for action in first.actions.iter().filter(|action| is_copy(action)) {
             let again = plan.actions.iter().find(|again| again.destination == action.destination);
             let Some(Action { kind: Kind::InSync { origin }, digest, .. }) = again else { continue };
-            prop_assert!(*origin == Origin::Written || *digest != action.digest, "{spec}\n{}", plan.render(Detail::All));
+            prop_assert!(*origin == Origin::Written || *digest != action.digest, "{spec}\n{}", plan.render());
         }
     }
 
@@ -118,7 +118,7 @@ proptest! {
         for action in plan.actions.iter().filter(|action| is_copy(action)) {
             let digest = action.digest.as_ref().unwrap();
             let first = *digests.entry(&action.destination).or_insert(digest);
-            prop_assert_eq!(first, digest, "{}\n{}", spec, plan.render(Detail::All));
+            prop_assert_eq!(first, digest, "{}\n{}", spec, plan.render());
         }
     }
 
@@ -140,7 +140,7 @@ proptest! {
         prop_assert_eq!(copy + replace + in_sync + conflict + failed + deferred, plan.actions.len());
         // Everything was asked that had to be.
         let internal = |action: &Action| action.kind == Kind::Failed { class: Class::Internal };
-        prop_assert!(!plan.actions.iter().any(internal), "{}\n{}", spec, plan.render(Detail::All));
+        prop_assert!(!plan.actions.iter().any(internal), "{}\n{}", spec, plan.render());
     }
 
     #[test]

@@ -4,7 +4,10 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use super::*;
-use crate::plan::filter::{Choice, Filter};
+use crate::{
+    class::Class,
+    plan::filter::{Choice, Filter},
+};
 
 fn filter(select: &str) -> Filter {
     let mut check = invalid::Check::default();
@@ -114,6 +117,23 @@ fn what_is_on_no_target_and_what_has_no_alias_is_noted() {
         ["the alias stable on t is left as it is: no tag that is selected is a version"]
     );
     assert_eq!(plan.images[1].notes, ["no target keeps it"]);
+}
+
+#[test]
+fn a_name_that_is_not_at_the_source_does_not_hold_an_alias_back() {
+    let wanted = wanted(
+        "images: [{name: a, source: busybox, select: {names: ['3.0.0'], semver: '*'}}]\n\
+         targets: [{name: t, repository: r.example/a, aliases: [{tag: stable, of: Newest}]}]",
+    );
+    let plan = World::with(&["busybox:1.0.0", "busybox:2.0.0"]).plan(&wanted);
+    let stable: Vec<_> =
+        plan.actions.iter().filter(|a| a.destination.to_string().ends_with(":stable")).collect();
+    assert_eq!(stable.len(), 1, "{stable:#?}");
+    assert_eq!(stable[0].tag.as_ref().unwrap().as_str(), "2.0.0");
+    assert!(matches!(stable[0].kind, Kind::Copy { .. }), "{stable:#?}");
+    let missing =
+        plan.actions.iter().find(|a| a.tag.as_ref().is_some_and(|tag| tag.as_str() == "3.0.0")).unwrap();
+    assert!(matches!(missing.kind, Kind::Failed { class: Class::NotFound }), "{missing:#?}");
 }
 
 prop_compose! {

@@ -88,7 +88,8 @@ impl Served {
         let text = format!("registries:\n- host: {}\n{settings}", self.host);
         let mut settings = Settings::parse(&text, Path::new("registries.yaml")).unwrap();
         quicken(&mut settings);
-        let registries = Registries::new(settings)?;
+        let registries =
+            Registries::new(settings).map_err(|error| Error::new("use the registries file", error))?;
         let remote = registries.open(&format!("{}/app", self.host).parse().unwrap(), &Keychain::default());
         remote.tags().await.map(|tags| tags.len())
     }

@@ -138,32 +138,34 @@ fn tls(
     host: &HostSettings,
     is_foreign: bool,
 ) -> Result<ClientBuilder, SettingsError> {
-    let read = |what, path: &Path| {
+    let read = |what, field, path: &Path| {
         fs::read(path).map_err(|source| SettingsError::Unreadable {
             path: path.to_owned(),
             what,
             host: host.host().to_owned(),
+            field: host.field(field),
             source,
         })
     };
-    let bad = |what| {
-        let host = host.host().to_owned();
-        move |source| SettingsError::Tls { what, host, source }
+    let bad = |what, field| {
+        let (host, field) = (host.host().to_owned(), host.field(field));
+        move |source| SettingsError::Tls { what, host, field, source }
     };
     if let Some(path) = &host.ca_file {
-        let what = "the CA certificate";
-        let certificates = Certificate::from_pem_bundle(&read(what, path)?).map_err(bad(what))?;
+        let (what, field) = ("CA certificate", "caFile");
+        let pem = read(what, field, path)?;
+        let certificates = Certificate::from_pem_bundle(&pem).map_err(bad(what, field))?;
         builder = builder.tls_certs_merge(certificates);
     }
     if is_foreign {
         return Ok(builder);
     }
     if let (Some(certificate), Some(key)) = (&host.client_cert, &host.client_key) {
-        let what = "the client certificate and its key";
-        let mut pem = read(what, certificate)?;
+        let mut pem = read("client certificate", "clientCert", certificate)?;
         pem.push(b'\n');
-        pem.extend(read(what, key)?);
-        builder = builder.identity(Identity::from_pem(&pem).map_err(bad(what))?);
+        pem.extend(read("client certificate's key", "clientKey", key)?);
+        let identity = Identity::from_pem(&pem);
+        builder = builder.identity(identity.map_err(bad("client certificate with its key", "clientCert"))?);
     }
     Ok(builder.tls_danger_accept_invalid_certs(host.insecure_skip_verify))
 }

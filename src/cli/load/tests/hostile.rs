@@ -146,7 +146,7 @@ proptest! {
         let manifest = broken(&fs::read_to_string(which.get(&all)).unwrap(), &harms);
         if let Err(refused) = text(&manifest) {
             let lines = manifest.lines().count().max(1) as u64;
-            for fault in refused.faults().iter() {
+            for fault in refused.0.iter() {
                 let printed = fault.to_string();
                 match fault.place {
                     Some(place) => prop_assert!((1..=lines + 1).contains(&place.line), "{printed}\n{manifest}"),

@@ -5,10 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use proptest::prelude::*;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use super::{Input, faults, load, path};
+use super::{Input, faults, load, path, sync, text};
 use crate::registry::{Keychain, Settings};
 
 pub(super) fn manifests(folder: &str) -> Vec<PathBuf> {
@@ -66,6 +67,35 @@ fn every_rule_of_the_crds_has_a_manifest_that_breaks_it() {
         .collect();
     for rule in rules {
         assert!(broken.contains(&rule), "no manifest breaks the rule: {rule}");
+    }
+}
+
+/// What the rules let pass of cron can be carried out, but for names in the wrong order.
+fn cron() -> impl Strategy<Value = String> {
+    let field = |values: &'static str| {
+        let entry = format!("({values})(-({values}))?(/[0-3]?[0-9])?|\\*(/[0-3]?[0-9])?");
+        proptest::string::string_regex(&format!("({entry})(,({entry}))?")).unwrap()
+    };
+
+    let fields = (
+        field("[0-6]?[0-9]"),
+        field("[0-2]?[0-9]"),
+        field("[0-3]?[0-9]"),
+        field("1?[0-9]|JAN|feb|Dec"),
+        field("[0-8]|sun|MON"),
+    );
+    fields.prop_map(|(a, b, c, d, e)| [a, b, c, d, e].join(" "))
+}
+
+proptest! {
+    #[test]
+    fn a_schedule_that_no_rule_refuses_can_be_carried_out(cron in cron()) {
+        let sync = sync("a").replace("spec:\n", &format!("spec:\n  schedule: {{cron: '{cron}'}}\n"));
+        for fault in faults(text(sync)) {
+            let by_rule = fault.contains("not five fields") || fault.contains("a range ends before it begins");
+            let names = cron.contains(|c: char| c.is_ascii_alphabetic());
+            prop_assert!(by_rule || names, "{cron}: {fault}");
+        }
     }
 }
 

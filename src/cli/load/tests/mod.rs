@@ -2,6 +2,7 @@
 
 mod hostile;
 mod manifests;
+mod registries;
 mod secrets;
 
 use std::{fs, io, path::Path};
@@ -21,13 +22,13 @@ spec:
   targets: [{name: corp, repository: 'registry.corp.example/{path}'}]
 ";
 /// What no output may show.
-const CANARY: &str = "c2VjcmV0LWNhbmFyeQ";
+const CANARY: &str = "dXNlcjpzZWNyZXQtY2FuYXJ5";
 const SECRET: &str = r#"apiVersion: v1
 kind: Secret
 metadata: {name: hub, namespace: platform}
 type: kubernetes.io/dockerconfigjson
 stringData:
-  .dockerconfigjson: '{"auths": {"docker.io": {"auth": "c2VjcmV0LWNhbmFyeQ=="}}}'
+  .dockerconfigjson: '{"auths": {"docker.io": {"auth": "dXNlcjpzZWNyZXQtY2FuYXJ5"}}}'
 "#;
 
 fn text(text: impl AsRef<[u8]>) -> Result<Manifests, Refused> {
@@ -92,6 +93,19 @@ fn what_kubectl_prints_is_read() {
     assert_eq!(object.metadata.uid.as_deref(), Some("7a0c"));
     assert!(object.metadata.creation_timestamp.is_some());
     assert_eq!(object.status, None);
+}
+
+#[test]
+fn metadata_that_is_not_read_is_not_judged_and_what_is_read_is_named_with_its_line() {
+    let with = |metadata: &str| sync("a").replace("{name: a,", &format!("{{name: a, {metadata},"));
+    for unread in ["finalizers: 5", "managedFields: x", "ownerReferences: {}", "generateName: [a]"] {
+        assert!(text(with(unread)).is_ok(), "{unread}");
+    }
+    for (number, least) in [("18446744073709551615", true), ("99999999999999999999", true), ("2", false)] {
+        let faults = fault(with(&format!("generation: {number}")));
+        let expected = "3: metadata.generation: out of range: write a number from 0 to 9223372036854775807";
+        assert_eq!(faults, if least { expected } else { "" });
+    }
 }
 
 #[test]
@@ -178,10 +192,17 @@ fn objects_of_other_groups_are_left_out_with_a_note() {
 }
 
 #[test]
+fn slices_are_left_out_with_a_note_since_kubectl_prints_them_beside_the_rest() {
+    let slice =
+        "{apiVersion: imagesync.dev/v1alpha1, kind: ImageSyncSlice, metadata: {name: a}, records: []}";
+    let manifests = text(format!("{slice}\n---\n{}", sync("a"))).unwrap();
+    let note = manifests.notes.iter().next().unwrap().to_string();
+    assert!(note.starts_with("<stdin>:1: ImageSyncSlice is left out: records are read from"), "{note}");
+}
+
+#[test]
 fn other_kinds_and_versions_of_our_group_are_refused_with_what_is_supported() {
-    for (version, kind) in
-        [("v1alpha1", "NodeImagePolicy"), ("v1alpha1", "ImageSyncSlice"), ("v1", "ImageSync")]
-    {
+    for (version, kind) in [("v1alpha1", "NodeImagePolicy"), ("v1", "ImageSync")] {
         let fault = fault(format!("apiVersion: imagesync.dev/{version}\nkind: {kind}\n"));
         let expected = format!(
             "2: kind: {kind} of imagesync.dev/{version} is not read: write ImageSync of imagesync.dev/v1alpha1, which \

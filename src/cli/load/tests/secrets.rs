@@ -24,7 +24,7 @@ fn a_secret_is_read_from_data_and_from_string_data() {
 }
 
 #[test]
-fn a_secret_without_a_docker_config_is_refused() {
+fn a_secret_without_a_docker_config_that_can_be_used_is_refused() {
     let secret = |data: &str| {
         fault(format!(
             "apiVersion: v1\nkind: Secret\nmetadata: {{name: hub}}\ntype: kubernetes.io/dockerconfigjson\n{data}\n"
@@ -36,10 +36,17 @@ fn a_secret_without_a_docker_config_is_refused() {
             .starts_with("5: data: `.dockerconfigjson` is not text in base64")
     );
     assert!(secret("data: {.dockerconfigjson: 5}").starts_with("5: data: `.dockerconfigjson` is not text: "));
-    for no_config in ["", "{", "[]", "{}", "5"] {
+    for no_config in ["", "{", "[]", "{}", "5", r#"{"auths": []}"#, r#"{"auths": {"r": "text"}}"#] {
         let fault = secret(&format!("stringData: {{.dockerconfigjson: '{no_config}'}}"));
         assert!(fault.starts_with("5: stringData: `.dockerconfigjson` is not a Docker config"), "{fault}");
     }
+    let damaged = format!(r#"{{"auths": {{"{CANARY}": {{"auth": "!!!"}}}}}}"#);
+    let fault = secret(&format!("stringData: {{.dockerconfigjson: '{damaged}'}}"));
+    assert!(
+        fault.starts_with("5: stringData: an `auth` in `.dockerconfigjson` is not user:password"),
+        "{fault}"
+    );
+    assert!(!fault.contains(CANARY), "{fault}");
 }
 
 #[test]

@@ -32,7 +32,14 @@ impl Rules {
         let Err(errors) = self.validator.validate_compiled(&self.compiled, object, None) else {
             return Vec::new();
         };
-        errors.into_iter().filter_map(|error| self.violation(error, violations)).collect()
+        let (broken, not_read): (Vec<_>, Vec<_>) =
+            errors.into_iter().partition(|error| error.kind == ErrorKind::ValidationFailure);
+        let mut found: Vec<_> =
+            broken.into_iter().filter_map(|error| self.violation(error, violations)).collect();
+        // Where another rule says why, that a rule cannot be evaluated says nothing new either.
+        let known = [violations, &found].concat();
+        found.extend(not_read.into_iter().filter_map(|error| self.violation(error, &known)));
+        found
     }
 
     fn violation(&self, error: ValidationError, known: &[Violation]) -> Option<Violation> {

@@ -1,17 +1,18 @@
 //! The registries file: what an administrator says about each registry. Nobody else can loosen it.
 
-use std::{
-    collections::HashMap,
-    num::NonZeroU32,
-    path::{Path, PathBuf},
-};
+mod error;
+mod schema;
+
+use std::{collections::HashMap, num::NonZeroU32, path::PathBuf};
 
 use serde::Deserialize;
+use serde_json::Value;
 use url::{Host, Url};
 
+pub use self::error::SettingsError;
 use super::transport::Timing;
 use crate::{
-    class::Class,
+    api::check::{FieldPath, Violation},
     reference::{DOCKER_HUB, Repository, is_docker_hub},
 };
 
@@ -36,6 +37,9 @@ pub struct Settings {
 pub struct HostSettings {
     /// The registry, as references name it.
     host: String,
+    /// Where in the file the entry is.
+    #[serde(skip)]
+    path: FieldPath,
     /// Registries, `host[:port][/prefix]`, that are tried first for what is read by digest.
     #[serde(default)]
     pub(super) mirrors: Vec<String>,
@@ -85,93 +89,43 @@ struct File {
     registries: Vec<HostSettings>,
 }
 
-/// What is wrong with the registries file.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// It is not the YAML that it should be.
-    #[error("{path}: {detail}", path = .path.display())]
-    Syntax {
-        /// The file.
-        path: PathBuf,
-        /// Where, and what.
-        detail: String,
-    },
-    /// A value that cannot be carried out.
-    #[error("{path}: registry `{host}`: {problem}", path = .path.display())]
-    Value {
-        /// The file.
-        path: PathBuf,
-        /// The entry.
-        host: String,
-        /// What is wrong, and what to write instead.
-        problem: &'static str,
-    },
-    /// A file that is named there cannot be read.
-    #[error("cannot read {path}, the {what} of registry `{host}`", path = .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What it is.
-        what: &'static str,
-        /// The entry that names it.
-        host: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Certificates or a key that are none.
-    #[error("{what} of registry `{host}` is of no use: PEM is wanted")]
-    Tls {
-        /// What.
-        what: &'static str,
-        /// The entry that names it.
-        host: String,
-        /// Why.
-        #[source]
-        source: reqwest::Error,
-    },
-    /// The HTTP client cannot be set up.
-    #[error("cannot set up TLS")]
-    Client(#[source] reqwest::Error),
-}
-
-impl SettingsError {
-    /// The class: a person has to change the file.
-    #[must_use]
-    pub const fn class(&self) -> Class {
-        Class::InvalidSpec
-    }
-}
-
 impl Settings {
-    /// Reads the text of a registries file; `path` is for messages.
+    /// Reads what a registries file says.
     ///
     /// # Errors
     ///
-    /// [`SettingsError`] says the line, or the registry, and what is wrong.
-    pub fn parse(text: &str, path: &Path) -> Result<Self, SettingsError> {
-        let file: File = if text.trim().is_empty() {
-            File { registries: Vec::new() }
-        } else {
-            serde_saphyr::from_str(text)
-                .map_err(|error| SettingsError::Syntax { path: path.to_owned(), detail: error.to_string() })?
-        };
+    /// All that is wrong with it, each with the path of its field and what to write instead.
+    pub fn read(mut file: Value) -> Result<Self, Vec<Violation>> {
+        let mut violations = schema::check(&mut file);
+        if !violations.is_empty() {
+            return Err(violations);
+        }
+        let file: File = serde_json::from_value(file).map_err(|error| {
+            // A defect: the schema lets nothing pass that does not fit.
+            vec![Violation { path: FieldPath::default(), message: error.to_string() }]
+        })?;
         let mut hosts = HashMap::new();
-        for mut entry in file.registries {
+        for (index, mut entry) in file.registries.into_iter().enumerate() {
+            entry.path = FieldPath::default().key("registries").index(index);
             entry.host = canonical(&entry.host);
-            if let Some(problem) = entry.problem() {
-                return Err(SettingsError::Value { path: path.to_owned(), host: entry.host, problem });
-            }
-            let host = entry.host.clone();
-            if hosts.insert(host.clone(), entry).is_some() {
-                return Err(SettingsError::Value {
-                    path: path.to_owned(),
-                    host,
-                    problem: "it is listed twice",
-                });
+            violations.extend(entry.problems());
+            let path = entry.path.key("host");
+            if let Some(earlier) = hosts.insert(entry.host.clone(), entry) {
+                let message = format!("{} has it already: write one entry for each registry", earlier.path);
+                violations.push(Violation { path, message });
             }
         }
-        Ok(Self { hosts, timing: Timing::default() })
+        if violations.is_empty() { Ok(Self { hosts, timing: Timing::default() }) } else { Err(violations) }
+    }
+
+    /// The same of a text; `path` stands in front of what is wrong.
+    #[cfg(test)]
+    pub(crate) fn parse(text: &str, path: &std::path::Path) -> Result<Self, String> {
+        let file = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+        Self::read(file).map_err(|violations| {
+            let lines: Vec<_> = violations.iter().map(|v| format!("{}: {v}", path.display())).collect();
+            lines.join("\n")
+        })
     }
 
     pub(super) fn listed(&self) -> impl Iterator<Item = &HostSettings> {
@@ -198,7 +152,16 @@ impl HostSettings {
         settings.and_then(|host| host.concurrency).map_or(CONCURRENCY, NonZeroU32::get)
     }
 
-    fn problem(&self) -> Option<&'static str> {
+    /// Where in the file a field of this entry is.
+    pub(super) fn field(&self, name: &str) -> FieldPath {
+        self.path.key(name)
+    }
+
+    fn problems(&self) -> Vec<Violation> {
+        let mut problems = Vec::new();
+        let mut wrong = |path: FieldPath, message: &str| {
+            problems.push(Violation { path, message: message.to_owned() });
+        };
         let is_host = |host: &str| {
             let registry = canonical(host.split('/').next().unwrap_or_default());
             // A name without a dot or a port would be read as a path on Docker Hub.
@@ -207,27 +170,44 @@ impl HostSettings {
                 .is_ok_and(|repository| repository.registry() == registry)
         };
         if !is_host(&self.host) || self.host.contains('/') {
-            return Some(
-                "`host` is a host name, with `:port` where it is not the usual one, and no scheme or path",
+            wrong(
+                self.field("host"),
+                "not a registry: write a host name, with :port where it is not the usual one, and no scheme or path, such \
+                 as registry.corp.example",
             );
         }
-        if !self.mirrors.iter().all(|mirror| is_host(mirror)) {
-            return Some("each of `mirrors` is host[:port][/prefix], without a scheme");
+        for (index, mirror) in self.mirrors.iter().enumerate() {
+            if !is_host(mirror) {
+                wrong(
+                    self.field("mirrors").index(index),
+                    "not a mirror: write host[:port][/prefix] without a scheme, such as mirror.corp.example",
+                );
+            }
         }
-        if self.client_cert.is_some() != self.client_key.is_some() {
-            return Some("`clientCert` and `clientKey` need each other");
+        for (one, other, is_alone) in [
+            ("clientCert", "clientKey", self.client_cert.is_some() && self.client_key.is_none()),
+            ("clientKey", "clientCert", self.client_key.is_some() && self.client_cert.is_none()),
+        ] {
+            if is_alone {
+                let message = format!("of no use without {other}: write both, or none of them");
+                wrong(self.field(one), &message);
+            }
         }
         let tls = self.ca_file.is_some() || self.client_cert.is_some() || self.insecure_skip_verify;
         if self.plain_http && tls {
-            return Some(
-                "`plainHttp` has no TLS, so `caFile`, `clientCert` and `insecureSkipVerify` mean nothing",
+            wrong(
+                self.field("plainHttp"),
+                "without TLS, caFile, clientCert and insecureSkipVerify mean nothing: write plainHttp alone, or leave it out",
             );
         }
         let helper = self.credential_helper.as_ref();
         if helper.is_some_and(|helper| !super::keychain::is_helper_name(&helper.name)) {
-            return Some("the name of `credentialHelper` is letters, digits, `-`, `_` and `.`");
+            wrong(
+                self.field("credentialHelper").key("name"),
+                "not the name of a helper: write letters, digits, -, _ and ., such as ecr-login for docker-credential-ecr-login",
+            );
         }
-        None
+        problems
     }
 }
 
