@@ -22,3 +22,4 @@ pub mod records;
 pub mod reference;
 pub mod registry;
 pub mod telemetry;
+mod text;

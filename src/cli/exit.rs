@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::load::Refused;
-use crate::digest::Printable;
+use crate::text::Printable;
 
 /// How a command ended. The number is the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

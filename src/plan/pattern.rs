@@ -3,7 +3,7 @@
 use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use regex_syntax::ast::{self, Ast, RepetitionKind, RepetitionRange};
 
-use crate::{digest::excerpt, reference::Tag};
+use crate::{reference::Tag, text::excerpt};
 
 /// Bytes that a compiled regex may have, and the regexes of one list together. A spec has at most some hundred lists,
 /// and whoever may write one shall not be able to take much memory.

@@ -5,7 +5,7 @@ use std::ops::{Bound, RangeBounds as _};
 use semver::{BuildMetadata, Prerelease, Version};
 
 use super::version::{number, pre_release};
-use crate::digest::excerpt;
+use crate::text::excerpt;
 
 /// A range: alternatives, one of which has to hold.
 ///

@@ -9,7 +9,7 @@ use super::invalid::Check;
 use crate::{
     api::{self, ImageSyncSpec},
     class::Retry,
-    digest::excerpt,
+    text::excerpt,
 };
 
 /// What holds with neither `interval` nor `schedule`.

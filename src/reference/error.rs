@@ -1,9 +1,6 @@
 //! Why a text is not a reference, in words that say what to write instead.
 
-use crate::{
-    class::Class,
-    digest::{DigestError, excerpt},
-};
+use crate::{class::Class, digest::DigestError, text::excerpt};
 
 /// Why a text is not a reference, a repository or a tag.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

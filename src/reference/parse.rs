@@ -3,7 +3,7 @@
 use std::{net::Ipv6Addr, str::FromStr};
 
 use super::{DOCKER_HUB, Error, Named, OFFICIAL, Reference, Repository, Tag};
-use crate::digest::{Digest, excerpt};
+use crate::{digest::Digest, text::excerpt};
 
 /// Registry and path together: what clients enforce, as the distribution-spec warns ("Pulling manifests").
 const LONGEST_NAME: usize = 255;

@@ -3,10 +3,7 @@
 use std::{fmt, net::Ipv6Addr};
 
 use super::{Repository, Tag};
-use crate::{
-    class::Class,
-    digest::{Digest, excerpt},
-};
+use crate::{class::Class, digest::Digest, text::excerpt};
 
 /// A text with words in braces, such as `registry.corp.example/mirror/{registry}/{path}`.
 ///

@@ -5,7 +5,7 @@ use std::fmt;
 use http::StatusCode;
 use serde::Deserialize;
 
-use crate::digest::beginning;
+use crate::text::beginning;
 
 /// A status with the error codes of the distribution-spec ("Error Codes") and the text beside them.
 #[derive(Clone, Debug, PartialEq, Eq)]

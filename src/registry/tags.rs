@@ -12,7 +12,7 @@ use super::{
     remote::{Place, Remote},
     transport::{Named, Request, Response},
 };
-use crate::{digest::excerpt, reference::Tag};
+use crate::{reference::Tag, text::excerpt};
 
 /// What a page may have, in bytes: some registries send all that they have in one.
 const LARGEST: u64 = 32 * 1024 * 1024;

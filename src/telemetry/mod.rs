@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-use crate::digest::excerpt;
+use crate::text::excerpt;
 
 /// The variable that says what is logged, such as `debug` or `imagesync::registry=trace`.
 pub const FILTER: &str = "IMAGESYNC_LOG";

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Number, Value};
 
 use super::{FieldPath, Violation};
-use crate::digest::beginning;
+use crate::text::beginning;
 
 /// What is wrong with the structure of an object.
 #[derive(Default)]

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use super::Place;
 use crate::{
     api::check::FieldPath,
-    digest::{Printable, beginning},
+    text::{Printable, beginning},
 };
 
 /// One thing to say about one place in what was read.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::ManifestError;
-use crate::digest::{Digest, excerpt};
+use crate::{digest::Digest, text::excerpt};
 
 /// Names content by digest, size and media type (image-spec, descriptor.md).
 #[derive(Clone, Debug, PartialEq, Eq)]

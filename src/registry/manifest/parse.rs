@@ -6,7 +6,7 @@ use super::{
     Blob, DOCKER_LIST, DOCKER_MANIFEST, Descriptor, ManifestError, OCI_ARTIFACT, OCI_INDEX, OCI_MANIFEST,
     descriptor::Raw,
 };
-use crate::digest::excerpt;
+use crate::text::excerpt;
 
 /// Manifests that an index may name. A registry takes manifests of 4 MiB, so real ones have far fewer.
 const MOST_CHILDREN: usize = 1_000;
