@@ -109,16 +109,21 @@ async fn another_name_for_an_image_that_has_lost_a_child_makes_it_complete_again
     }
 }
 
-#[tokio::test]
-async fn a_tag_that_somebody_takes_while_the_image_is_copied_is_not_overwritten_where_that_is_not_wanted() {
-    let pair = Pair::start().await;
-    let pause = Pause::at(&pair.target, Method::PUT, "/blobs/uploads/").await;
-    let desk = Desk::new(&format!(
+/// The pair's copy, through the wire that pauses, where what others write stays.
+fn never_overwriting(pair: &Pair, pause: &Pause) -> Desk {
+    Desk::new(&format!(
         "images:\n- name: app\n  source: {}/team/app:v1\n\
          targets:\n- name: copy\n  repository: {}/{{path}}\n  overwrite: Never",
         pair.source.host(),
         pause.wire.host()
-    ));
+    ))
+}
+
+#[tokio::test]
+async fn a_tag_that_somebody_takes_while_the_image_is_copied_is_not_overwritten_where_that_is_not_wanted() {
+    let pair = Pair::start().await;
+    let pause = Pause::at(&pair.target, Method::PUT, "/blobs/uploads/").await;
+    let desk = never_overwriting(&pair, &pause);
     let theirs = &pair.image.children[0];
     let (ran, ()) = tokio::join!(desk.sync(), pause.and(pair.target.push("team/app", "v1", theirs)));
     let ran = ran.expect(1);
@@ -140,12 +145,7 @@ async fn a_tag_that_somebody_takes_while_the_image_is_copied_is_not_overwritten_
 async fn a_tag_that_somebody_takes_with_the_same_image_is_no_conflict() {
     let pair = Pair::start().await;
     let pause = Pause::at(&pair.target, Method::PUT, "/manifests/sha256:").await;
-    let desk = Desk::new(&format!(
-        "images:\n- name: app\n  source: {}/team/app:v1\n\
-         targets:\n- name: copy\n  repository: {}/{{path}}\n  overwrite: Never",
-        pair.source.host(),
-        pause.wire.host()
-    ));
+    let desk = never_overwriting(&pair, &pause);
     tokio::join!(desk.synced(), pause.and(pair.target.push("team/app", "v1", &pair.image)));
     pair.assert_copied().await;
 }

@@ -31,6 +31,13 @@ impl Member {
         self.object.spec.suspend
     }
 
+    /// Tells that nothing is done for it, if it is suspended.
+    pub(super) fn tell_if_suspended(&self) {
+        if self.is_suspended() {
+            tracing::warn!("{} is suspended: nothing is done for it", self.title());
+        }
+    }
+
     /// The status after what was applied.
     ///
     /// `before` is the status until then, and `next` when the next run is due, if there is one.

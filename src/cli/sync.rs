@@ -71,10 +71,8 @@ async fn once(
 
 /// Those that are active, and those that are suspended.
 pub(super) fn divide(members: Vec<Member>) -> (Vec<Member>, Vec<Member>) {
-    let (suspended, active): (Vec<_>, Vec<_>) = members.into_iter().partition(Member::is_suspended);
-    for member in &suspended {
-        tracing::warn!("{} is suspended: nothing is done for it", member.title());
-    }
+    members.iter().for_each(Member::tell_if_suspended);
+    let (suspended, active) = members.into_iter().partition(Member::is_suspended);
     (active, suspended)
 }
 

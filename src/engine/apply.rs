@@ -84,11 +84,13 @@ impl Engine {
             .enumerate()
             .map(|(number, action)| Outcome::of(action, results.remove(&number)));
         let outcomes: Vec<Outcome> = outcomes.collect();
-        for (action, outcome) in plan.actions.iter().zip(&outcomes) {
-            if let Outcome::Failed(error @ Error::Interrupted) = outcome {
-                journal.note(|records| record::failed(records, action, error, Timestamp::now()));
+        journal.note(|records| {
+            for (action, outcome) in plan.actions.iter().zip(&outcomes) {
+                if let Outcome::Failed(error @ Error::Interrupted) = outcome {
+                    record::failed(records, action, error, Timestamp::now());
+                }
             }
-        }
+        });
         Applied { plan, outcomes }
     }
 }

@@ -53,6 +53,18 @@ impl Records {
         self.slices.get(*self.place.get(&key)?)?.get(&key)
     }
 
+    /// The same, or a record that remembers nothing yet.
+    #[must_use]
+    pub fn get_or_empty(&self, image: &str, tag: Option<&str>) -> Record {
+        self.get(image, tag).cloned().unwrap_or_else(|| Record {
+            image: image.to_owned(),
+            tag: tag.map(ToOwned::to_owned),
+            source: None,
+            source_digest: None,
+            targets: Vec::new(),
+        })
+    }
+
     /// All records, slice by slice.
     pub fn iter(&self) -> impl Iterator<Item = &Record> {
         self.slices.iter().flat_map(BTreeMap::values)

@@ -24,7 +24,7 @@ use super::{
     Color, Exit, SyncArgs,
     display::Display,
     load::Manifests,
-    member::Shown,
+    member::{Member, Shown},
     run::{Done, was_interrupted},
     shared::Shared,
     show,
@@ -143,9 +143,7 @@ impl Watch<'_> {
 
     fn follow(&mut self, manifests: &Manifests) -> anyhow::Result<()> {
         let members = self.shared.members(manifests)?;
-        for member in members.iter().filter(|member| member.is_suspended()) {
-            tracing::warn!("{} is suspended: nothing is done for it", member.title());
-        }
+        members.iter().for_each(Member::tell_if_suspended);
         for member in self.roster.follow(members, Timestamp::now()) {
             self.claims.enter(&member);
         }

@@ -150,13 +150,7 @@ fn change(
     change: impl FnOnce(Option<TargetRecord>) -> Option<TargetRecord>,
 ) {
     let tag = action.tag.as_ref().map(Tag::as_str);
-    let mut record = records.get(&action.image, tag).cloned().unwrap_or_else(|| Record {
-        image: action.image.clone(),
-        tag: tag.map(ToOwned::to_owned),
-        source: None,
-        source_digest: None,
-        targets: Vec::new(),
-    });
+    let mut record = records.get_or_empty(&action.image, tag);
     if let Some(digest) = &action.digest {
         record.source_digest = Some(digest.clone());
         record.source = Some(action.source.repository.to_string());

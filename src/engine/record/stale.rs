@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{keep, replace};
 use crate::{
-    api::{Record, TargetRecord},
+    api::TargetRecord,
     plan::{Fate, Stale},
     records::Records,
 };
@@ -31,13 +31,7 @@ pub(super) fn record(records: &mut Records, stale: &Stale, now: Timestamp) {
 
 /// Gives a name to the artifact that has it now, with all that is known of it. What that one knows itself counts more.
 fn give(records: &mut Records, image: &str, tag: Option<&str>, entry: TargetRecord, now: Timestamp) {
-    let mut record = records.get(image, tag).cloned().unwrap_or_else(|| Record {
-        image: image.to_owned(),
-        tag: tag.map(ToOwned::to_owned),
-        source: None,
-        source_digest: None,
-        targets: Vec::new(),
-    });
+    let mut record = records.get_or_empty(image, tag);
     let (target, reference) = (entry.name.clone(), entry.reference.clone());
     replace(&mut record, &target, &reference, now, |own| {
         own.or(Some(TargetRecord { unwanted_since: None, ..entry }))

@@ -137,13 +137,7 @@ impl World {
     fn remember(&mut self, action: &Action, digest: &Digest, origin: Origin, state: State) {
         self.changes += 1;
         let tag = action.tag.as_ref().map(ToString::to_string);
-        let mut record = self.records.get(&action.image, tag.as_deref()).cloned().unwrap_or_else(|| Record {
-            image: action.image.clone(),
-            tag,
-            source: None,
-            source_digest: None,
-            targets: Vec::new(),
-        });
+        let mut record = self.records.get_or_empty(&action.image, tag.as_deref());
         record.source_digest = Some(digest.clone());
         record.source = Some(action.source.repository.to_string());
         let reference = action.destination.to_string();

@@ -228,9 +228,7 @@ async fn a_host_from_which_hardly_anything_comes_is_given_up_although_it_is_neve
     .await;
     let mut settings = super::settings();
     settings.timing.idle = std::time::Duration::from_millis(50);
-    let registries = super::Registries::new(settings).unwrap();
-    let remote =
-        registries.open(&format!("{}/app", fake.address).parse().unwrap(), &super::Keychain::default());
+    let remote = super::open_as(&fake, settings);
     assert_eq!(class(read(&remote, &blob(&content)).await), Class::Unavailable);
 }
 

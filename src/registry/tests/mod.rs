@@ -50,13 +50,17 @@ pub(crate) fn open_path(fake: &Fake, path: &str) -> Remote {
     registries.open(&format!("{}/{path}", fake.address).parse().unwrap(), &Keychain::default())
 }
 
+fn open_as(fake: &Fake, settings: Settings) -> Remote {
+    let registries = Registries::new(settings).unwrap();
+    registries.open(&format!("{}/app", fake.address).parse().unwrap(), &Keychain::default())
+}
+
 /// To a registry that is asked for one thing at a time.
 pub(crate) fn open_one_at_a_time(fake: &Fake) -> Remote {
     let text = format!("registries: [{{host: '{}', plainHttp: true, concurrency: 1}}]", fake.address);
     let mut settings = Settings::parse(&text, "f".as_ref()).unwrap();
     quicken(&mut settings);
-    let registries = Registries::new(settings).unwrap();
-    registries.open(&format!("{}/app", fake.address).parse().unwrap(), &Keychain::default())
+    open_as(fake, settings)
 }
 
 fn open_with(fake: &Fake, keychain: &Keychain) -> Remote {

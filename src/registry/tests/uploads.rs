@@ -185,9 +185,7 @@ async fn a_connection_that_breaks_while_bytes_are_sent_does_not_keep_the_session
     .await;
     let mut settings = super::settings();
     settings.timing.outage_rest = std::time::Duration::from_mins(1);
-    let registries = super::Registries::new(settings).unwrap();
-    let remote =
-        registries.open(&format!("{}/app", fake.address).parse().unwrap(), &super::Keychain::default());
+    let remote = super::open_as(&fake, settings);
     let content = vec![1; LARGE];
     let mut upload = remote.start_upload().await.unwrap();
     assert_eq!(class(upload.put(&blob(&content), 0, chunks(&content)).await), Class::Unavailable);
