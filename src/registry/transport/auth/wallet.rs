@@ -5,13 +5,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use futures::{
-    FutureExt as _,
-    future::{BoxFuture, Shared, WeakShared},
-};
+use futures::FutureExt as _;
 
 use super::{
-    Scopes,
+    Flight, Scopes,
     helped::Helped,
     token::{self, Token},
 };
@@ -23,18 +20,14 @@ use crate::registry::{
     transport::{Transport, guard::Named},
 };
 
-type Fetching = BoxFuture<'static, Result<Token, Arc<Cause>>>;
-
-enum Slot {
-    Here(Token),
-    /// All that want the same token wait for one answer; if none of them does any more, nobody asks.
-    Asked(WeakShared<Fetching>),
-}
+/// All that want the same token wait for one answer.
+type Fetching = Arc<Flight<Result<Token, Arc<Cause>>>>;
 
 /// An account's credential and tokens.
 #[derive(Default)]
 pub(crate) struct Wallet {
-    tokens: Mutex<HashMap<Scopes, Slot>>,
+    tokens: Mutex<HashMap<Scopes, Token>>,
+    fetching: Mutex<HashMap<Scopes, Fetching>>,
     /// With which token a stream was last refused, by what it wanted, as long as none was taken since.
     refused: Mutex<HashMap<Scopes, Token>>,
     helped: Helped,
@@ -71,45 +64,44 @@ impl Wallet {
         service: Option<String>,
         scopes: &Scopes,
     ) -> Result<Token, Cause> {
-        let host = redact::host(&realm.url);
-        let fetching = {
-            let mut tokens = self.tokens();
-            tokens.retain(|_, slot| !matches!(slot, Slot::Here(token) if !token.is_fresh()));
-            let here = tokens.values().find_map(|slot| match slot {
-                Slot::Here(token) if token.scopes().cover(scopes) => Some(token.clone()),
-                _ => None,
-            });
-            if let Some(token) = here {
-                return Ok(token);
-            }
-            if let Some(fetching) = asked(&tokens, scopes) {
-                fetching
-            } else {
-                let (transport, wanted) = (transport.clone(), scopes.clone());
-                let fetching = async move {
-                    let token = token::fetch(&transport, &credential, &realm, service.as_deref(), wanted);
-                    token.await.map_err(Arc::new)
-                };
-                let fetching = fetching.boxed().shared();
-                tokens.extend(fetching.downgrade().map(|asked| (scopes.clone(), Slot::Asked(asked))));
-                fetching
-            }
-        };
-        let result = fetching.clone().await;
-        let mut tokens = self.tokens();
-        if asked(&tokens, scopes).is_some_and(|asked| asked.ptr_eq(&fetching)) {
-            match &result {
-                Ok(token) => tokens.insert(scopes.clone(), Slot::Here(token.clone())),
-                Err(_) => tokens.remove(scopes),
-            };
+        if let Some(token) = self.here(scopes) {
+            return Ok(token);
         }
-        drop(tokens);
-        result.map_err(|source| Cause::Token { realm: host, source })
+        let host = redact::host(&realm.url);
+        let fetching = self.fetching(scopes);
+        let fetched = fetching.join(|| {
+            let (transport, scopes) = (transport.clone(), scopes.clone());
+            async move {
+                let wallet = &transport.ledger.wallet;
+                // It may have come since it was not here.
+                if let Some(token) = wallet.here(&scopes) {
+                    return Ok(token);
+                }
+                let token = token::fetch(&transport, &credential, &realm, service.as_deref(), scopes.clone());
+                let token = token.await.map_err(Arc::new)?;
+                wallet.tokens().insert(scopes, token.clone());
+                Ok(token)
+            }
+            .boxed()
+        });
+        fetched.await.map_err(|source| Cause::Token { realm: host, source })
+    }
+
+    /// A token that covers `scopes`, and that will for a while.
+    fn here(&self, scopes: &Scopes) -> Option<Token> {
+        let mut tokens = self.tokens();
+        tokens.retain(|_, token| token.is_fresh());
+        tokens.values().find(|token| token.scopes().cover(scopes)).cloned()
+    }
+
+    fn fetching(&self, scopes: &Scopes) -> Fetching {
+        let mut fetching = self.fetching.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(fetching.entry(scopes.clone()).or_default())
     }
 
     /// The registry did not take this token.
     pub(super) fn forget(&self, token: &Token) {
-        self.tokens().retain(|_, slot| !matches!(slot, Slot::Here(here) if here.is(token)));
+        self.tokens().retain(|_, here| !here.is(token));
     }
 
     /// A body that cannot be sent again was refused with this token. Says whether that happened with another one before.
@@ -124,15 +116,7 @@ impl Wallet {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(scopes);
     }
 
-    fn tokens(&self) -> MutexGuard<'_, HashMap<Scopes, Slot>> {
+    fn tokens(&self) -> MutexGuard<'_, HashMap<Scopes, Token>> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What is being asked for.
-fn asked(tokens: &HashMap<Scopes, Slot>, scopes: &Scopes) -> Option<Shared<Fetching>> {
-    match tokens.get(scopes) {
-        Some(Slot::Asked(fetching)) => fetching.upgrade(),
-        _ => None,
     }
 }
