@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     account::Account,
+    delete::Abilities,
     keychain::Keychain,
     remote::Remote,
     settings::{Settings, SettingsError},
@@ -88,6 +89,7 @@ impl Registries {
                 budget: Budget::new(settings),
                 wallet: Wallet::default(),
                 traffic: Arc::default(),
+                abilities: Abilities::default(),
             })
         });
         Transport::new(Arc::clone(endpoint), account, Arc::clone(ledger), self.0.settings.timing, tries)

@@ -39,13 +39,14 @@ pub(crate) use self::{
     timing::{TRIES, Timing},
     trace::Traffic,
 };
-use super::{account::Account, error::Cause};
+use super::{account::Account, delete::Abilities, error::Cause};
 
 /// What all that use one account share.
 pub(crate) struct Ledger {
     pub(crate) budget: Budget,
     pub(crate) wallet: Wallet,
     pub(crate) traffic: Arc<Traffic>,
+    pub(crate) abilities: Abilities,
 }
 
 /// A way to one registry with one credential. A clone costs a few counters.
@@ -89,6 +90,11 @@ impl Transport {
 
     pub(crate) const fn timing(&self) -> &Timing {
         &self.timing
+    }
+
+    /// What is known of how the registry deletes.
+    pub(crate) fn abilities(&self) -> &Abilities {
+        &self.ledger.abilities
     }
 
     /// The error for an answer that means 429.
