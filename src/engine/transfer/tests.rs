@@ -9,11 +9,22 @@ use crate::{
     class::Class,
     engine::wants::{Answers, PATIENCE},
     registry::tests::{
-        blob,
-        fake::{Asked, Fake, Reply, mute, refuse, reply},
-        open, open_one_at_a_time, open_path,
+        self as registry, blob,
+        fake::{Asked, Fake, Reply, hang_up, mute, refuse, reply},
     },
 };
+
+fn open(fake: &Fake) -> Store {
+    registry::open(fake).into()
+}
+
+fn open_path(fake: &Fake, path: &str) -> Store {
+    registry::open_path(fake, path).into()
+}
+
+fn open_one_at_a_time(fake: &Fake) -> Store {
+    registry::open_one_at_a_time(fake).into()
+}
 
 const LARGE: usize = 200_000;
 
@@ -42,7 +53,7 @@ fn taking(says: impl Fn(&Asked) -> Option<Reply>) -> impl Fn(&Asked, usize) -> R
 async fn ensure(
     transfers: &Transfers,
     source: &Fake,
-    targets: &[Remote],
+    targets: &[Store],
     trust: Trust,
 ) -> Vec<Result<(), Error>> {
     let (blob, source) = (blob(&content()), open(source));
@@ -65,7 +76,7 @@ fn puts(fake: &Fake) -> usize {
 async fn a_blob_is_read_once_for_all_targets() {
     let source = source().await;
     let targets = [Fake::start(taking(|_| None)).await, Fake::start(taking(|_| None)).await];
-    let remotes: Vec<Remote> = targets.iter().map(open).collect();
+    let remotes: Vec<Store> = targets.iter().map(open).collect();
     let answers = ensure(&transfers(), &source, &remotes, Trust::Answers).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     assert_eq!(source.asked().len(), 1);
@@ -183,4 +194,22 @@ async fn one_target_that_refuses_fails_alone() {
     let mut answers = ensure(&transfers(), &source, &remotes, Trust::Answers).await;
     assert!(answers.pop().unwrap().is_ok());
     assert_eq!(answers.pop().unwrap().unwrap_err().class(), Class::Forbidden);
+}
+
+#[tokio::test]
+async fn a_registry_that_takes_no_rest_of_a_blob_gets_all_of_it_again() {
+    let source = source().await;
+    let others = taking(|_| None);
+    let target = Fake::start(move |asked, before| match asked.method.as_str() {
+        "PUT" if asked.body.len() < LARGE => hang_up(),
+        "PUT" if before < 4 => hang_up(),
+        "GET" => reply(204).header("location", "/up/1").header("range", "0-99999"),
+        "PATCH" => refuse(405, "UNSUPPORTED"),
+        _ => others(asked, before),
+    })
+    .await;
+    let mut answers = ensure(&transfers(), &source, &[open(&target)], Trust::Answers).await;
+    answers.pop().unwrap().unwrap();
+    assert!(target.lines().iter().any(|line| line.starts_with("PATCH")), "{:#?}", target.lines());
+    assert_eq!(target.asked().iter().rfind(|asked| asked.method == "PUT").unwrap().body.len(), LARGE);
 }
