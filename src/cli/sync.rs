@@ -50,8 +50,9 @@ async fn once(
     let display = Display::new();
     let engine = shared.engine(display.progress());
     let (members, suspended) = divide(members);
+    let others = shared.others(members.iter().chain(&suspended));
     let plans = tokio::select! {
-        plans = run::plan(&engine, &members, &suspended, Timestamp::now()) => plans,
+        plans = run::plan(&engine, &members, &suspended, &others, Timestamp::now()) => plans,
         // Nothing was begun, so nothing has to be ended.
         () = stop.cancelled() => return Ok(Exit::Interrupted),
     };
@@ -92,7 +93,7 @@ fn exit<'a>(applied: impl Iterator<Item = &'a Applied> + Clone) -> Exit {
 }
 
 /// A token that the first Ctrl-C, or a SIGTERM, cancels; a second one ends the process at once.
-fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+pub(super) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
     let stop = CancellationToken::new();
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);

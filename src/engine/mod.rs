@@ -9,6 +9,7 @@
 //!     known      what is where, and what is on its way
 //!     send       read once; fanout to several targets, upload to one
 //!   publish    its manifests, the tag last
+//! prune      the deletions of a plan, after its copies
 //! record     what the journal holds before and after
 //! trouble    what is wrong with what was applied
 //! status     an ImageSync's status, from that
@@ -24,6 +25,7 @@ mod observe;
 mod outcome;
 mod pace;
 mod progress;
+mod prune;
 mod publish;
 mod record;
 mod send;
@@ -39,6 +41,7 @@ pub use apply::Applied;
 pub use error::Error;
 pub use outcome::Outcome;
 pub use progress::{Event, Progress};
+pub use prune::{PruneError, Pruned};
 #[cfg(test)]
 pub(crate) use record::MOST_MESSAGE;
 pub use status::{Context, status};

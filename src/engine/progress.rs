@@ -5,8 +5,11 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use super::Outcome;
-use crate::{plan::Action, registry::Blob};
+use super::{Outcome, Pruned};
+use crate::{
+    plan::{Action, Judged},
+    registry::Blob,
+};
 
 /// Something that happened.
 #[derive(Debug)]
@@ -46,6 +49,13 @@ pub enum Event<'a> {
         action: &'a Action,
         /// What became of it.
         outcome: &'a Outcome,
+    },
+    /// A name that nothing wants any more was deleted, or was to be.
+    Pruned {
+        /// The name.
+        name: &'a Judged,
+        /// What became of it.
+        outcome: &'a Pruned,
     },
 }
 

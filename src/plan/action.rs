@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{LeftOut, Stale};
+use super::{LeftOut, Pruning, Stale};
 use crate::{
     api::{Origin, Overwrite, Referrers},
     class::Class,
@@ -32,6 +32,8 @@ pub struct Plan {
     /// records change.
     #[serde(skip)]
     pub stale: Vec<Stale>,
+    /// What becomes on targets of names that nothing wants any more.
+    pub pruning: Pruning,
 }
 
 /// What a plan says of an image besides its actions.
@@ -140,6 +142,12 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether the destination shows what it is to show.
+    #[must_use]
+    pub const fn is_in_sync(&self) -> bool {
+        matches!(self, Self::InSync { .. })
+    }
+
     /// Whether something is moved.
     #[must_use]
     pub const fn is_change(&self) -> bool {

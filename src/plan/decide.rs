@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    Action, Observed, Ownership, Plan, Selection, Wanted, collision,
+    Action, Observed, Ownership, Plan, Pruning, Selection, Wanted, collision,
     destination::Destination,
     resolve::{Memory, Resolved, resolve},
     rules::{self, Decision, Input},
@@ -64,6 +64,7 @@ pub fn decide(
         actions,
         images: selection.images.clone(),
         stale: stale::find(wanted, selection, &resolved, records, now),
+        pruning: Pruning::default(),
     }
 }
 

@@ -6,7 +6,8 @@
 //! select(wanted, listings)     the artifacts, chosen from listings       select, filter, pattern, range, version
 //! selection.questions(...)     the HEADs to make, round by round         questions
 //! decide(...)                  one action for each name, with a reason   decide, rules, collision, loops, ownership
-//! plan.stale                   what becomes of records nothing needs     stale, left
+//! plan.stale                   what becomes of records nothing needs     stale, left, could
+//! plan.prune(...)              which of their names are deleted          prune
 //! plan.render()                the plan, for people                      render
 //! ```
 //!
@@ -14,6 +15,7 @@
 
 mod action;
 mod collision;
+mod could;
 mod decide;
 mod destination;
 mod filter;
@@ -23,6 +25,7 @@ mod loops;
 mod observed;
 mod ownership;
 mod pattern;
+mod prune;
 mod questions;
 mod range;
 mod render;
@@ -42,6 +45,7 @@ pub use self::{
     invalid::Invalid,
     observed::{Listed, Listings, Observed, Seen},
     ownership::{Claimant, Ownership},
+    prune::{Hold, InUse, Judged, Pruning, Surroundings, Verdict, Wants},
     questions::Questions,
     render::Summary,
     schedule::{Ended, Schedule},

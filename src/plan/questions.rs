@@ -23,6 +23,12 @@ impl Questions {
     pub const fn is_empty(&self) -> bool {
         self.sources.is_empty() && self.targets.is_empty()
     }
+
+    /// Leaves out what is in it twice.
+    pub(super) fn keep_first(&mut self) {
+        keep_first(&mut self.sources);
+        keep_first(&mut self.targets);
+    }
 }
 
 impl Selection {
@@ -53,8 +59,7 @@ impl Selection {
                 }
             }
         }
-        keep_first(&mut questions.sources);
-        keep_first(&mut questions.targets);
+        questions.keep_first();
         questions
     }
 }

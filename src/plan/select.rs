@@ -1,6 +1,9 @@
 //! Selection: the artifacts that an ImageSync is about, chosen from what its sources list.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
@@ -26,6 +29,8 @@ pub struct Selection {
     pub(super) artifacts: Vec<Artifact>,
     pub(super) unlisted: Vec<Unlisted>,
     pub(super) images: Vec<ImageSummary>,
+    /// What the sources list, by the image's place in the spec, where a target is pruned.
+    listed: HashMap<usize, (Arc<Image>, HashSet<Tag>)>,
 }
 
 /// One (image, tag) that was selected.
@@ -94,8 +99,13 @@ impl Artifact {
 #[must_use]
 pub fn select(wanted: &Wanted, listings: &Listings) -> Selection {
     let targets = wanted.targets.clone();
-    let mut selection =
-        Selection { targets, artifacts: Vec::new(), unlisted: Vec::new(), images: Vec::new() };
+    let mut selection = Selection {
+        targets,
+        artifacts: Vec::new(),
+        unlisted: Vec::new(),
+        images: Vec::new(),
+        listed: HashMap::new(),
+    };
     for image in &wanted.images {
         match &image.tags {
             Tags::One { tag, .. } => {
@@ -107,6 +117,11 @@ pub fn select(wanted: &Wanted, listings: &Listings) -> Selection {
             Tags::Some(filter) => {
                 let listing =
                     if image.is_listed() { selection.listing(image, listings) } else { Some([].as_slice()) };
+                if let Some(listing) = listing.filter(|_| wanted.prunes()) {
+                    selection
+                        .listed
+                        .insert(image.index, (Arc::clone(image), listing.iter().cloned().collect()));
+                }
                 let Choice { chosen, left_out } = filter.choose(listing.unwrap_or_default());
                 let newest = newest(&chosen, listing, image.is_listed());
                 let artifact = |Chosen { tag, named, .. }| Artifact::new(image, Some(tag), named);
@@ -135,6 +150,16 @@ fn newest(chosen: &[Chosen], listing: Option<&[Tag]>, is_listed: bool) -> Result
 }
 
 impl Selection {
+    /// Where the artifact of a record would be read, if the spec chose it, and it is not chosen because the source does not list it.
+    pub(super) fn dropped(&self, record: &Record, target: &str) -> Option<Reference> {
+        let tag: Tag = record.tag.as_deref()?.parse().ok()?;
+        let target = self.targets.iter().find(|there| there.name == target)?;
+        let (image, listed) = self.listed.values().find(|(image, _)| image.name == record.image)?;
+        target.repository(image)?;
+        let is_dropped = image.is_listed() && image.reads(&tag) && !listed.contains(&tag);
+        is_dropped.then(|| image.source.at_tag(tag))
+    }
+
     /// The tags that the source lists. If it does not, that is noted.
     fn listing<'l>(&mut self, image: &Arc<Image>, listings: &'l Listings) -> Option<&'l [Tag]> {
         let (class, message, until) = match listings.get(&image.source) {

@@ -72,7 +72,7 @@ pub(super) fn find(
             }
         }
     }
-    let left = selection.left(wanted);
+    let left = selection.left(wanted, resolved);
     let mut stale = Vec::new();
     for record in records.iter() {
         for entry in &record.targets {
@@ -87,11 +87,16 @@ pub(super) fn find(
                 {
                     continue;
                 }
+                // What is held at a dummy has to be ended first.
+                _ if entry.dummy().is_some() => Fate::Unwanted,
                 // A target that leaves the spec is abandoned; and what was only found was never ours to delete.
                 _ if entry.origin == Origin::Found || !wanted.has_target(&entry.name) => Fate::Forgotten,
                 _ => Fate::Unwanted,
             };
-            stale.push((entry.unwanted_since.unwrap_or(now), of(record, entry, fate)));
+            // What is held at a dummy is not forgotten, however many there are.
+            let since =
+                if entry.dummy().is_some() { Timestamp::MAX } else { entry.unwanted_since.unwrap_or(now) };
+            stale.push((since, of(record, entry, fate)));
         }
     }
     bound(&mut stale);

@@ -17,7 +17,9 @@ pub use self::{
 use crate::{
     digest::Digest,
     reference::{Repository, Tag},
-    registry::{Account, At, Blob, Descriptor, Keychain, Manifest, Registries, Remote},
+    registry::{
+        Account, At, Blob, DeleteError, Descriptor, Gone, Keychain, Manifest, Registries, Remote, Step,
+    },
 };
 
 /// Opens repositories. A clone costs a counter.
@@ -105,6 +107,44 @@ impl Store {
     pub async fn put_manifest(&self, at: &At, manifest: &Manifest) -> Result<(), Error> {
         match self {
             Self::Registry(remote) => Ok(remote.put_manifest(at, manifest).await?),
+        }
+    }
+
+    /// Deletes a tag, if it shows `digest`, and no other tag that shows it.
+    ///
+    /// # Errors
+    ///
+    /// [`DeleteError`]; the tag is as it was, unless the error says otherwise.
+    pub async fn delete_tag(&self, tag: &Tag, digest: &Digest) -> Result<Step, DeleteError> {
+        match self {
+            Self::Registry(remote) => remote.delete_tag(tag, digest).await,
+        }
+    }
+
+    /// Goes on with a deletion that was broken off while the tag was held at `dummy`.
+    ///
+    /// # Errors
+    ///
+    /// [`DeleteError`]; the tag then shows `old` again, or is held.
+    pub async fn delete_held(&self, tag: &Tag, dummy: &Digest, old: &Digest) -> Result<Gone, DeleteError> {
+        match self {
+            Self::Registry(remote) => remote.delete_held(tag, dummy, old).await,
+        }
+    }
+
+    /// Ends a deletion that was broken off while the tag was held at `dummy`: it shows `old` again. `Some` is what else it shows.
+    ///
+    /// # Errors
+    ///
+    /// [`DeleteError::Held`], and what keeps it from being looked at.
+    pub async fn put_back(
+        &self,
+        tag: &Tag,
+        dummy: &Digest,
+        old: &Digest,
+    ) -> Result<Option<Gone>, DeleteError> {
+        match self {
+            Self::Registry(remote) => remote.put_back(tag, dummy, old).await,
         }
     }
 

@@ -13,9 +13,9 @@ use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cli::{member::Member, run},
-    plan::{Ownership, Plan, Selection, Wanted},
-    records::{Journal, Records},
+    cli::{member::Member, others::Others, run},
+    plan::{Ownership, Plan, Selection, Verdict, Wanted, Wants},
+    records::{Journal, Records, Store},
     reference::Reference,
 };
 
@@ -97,6 +97,23 @@ impl Claim {
         plan
     }
 
+    /// What ImageSyncs want as things stand.
+    pub(super) fn wants(&self, store: &Arc<Store>) -> Wants {
+        wants(&self.claims.entries(), store)
+    }
+
+    /// Judges what is deleted by what all others want as things stand, which no other changes meanwhile. Whoever wants one of
+    /// these names from now on stops this run first.
+    pub(super) fn prune(&self, plan: &mut Plan, store: &Arc<Store>, prune: impl FnOnce(&mut Plan, &Wants)) {
+        let mut entries = self.claims.entries();
+        prune(plan, &wants(&entries, store));
+        if let Some(run) = self.run(&mut entries) {
+            let names = plan.pruning.names.iter();
+            let deleted = names.filter(|name| matches!(name.verdict, Verdict::Delete | Verdict::PutBack));
+            run.writes.extend(deleted.map(|name| name.reference.clone()));
+        }
+    }
+
     fn run<'a>(&self, entries: &'a mut BTreeMap<String, Entry>) -> Option<&'a mut Run> {
         entries.get_mut(&self.title)?.run.as_mut()
     }
@@ -109,6 +126,19 @@ impl Drop for Claim {
             run.ended.cancel();
         }
     }
+}
+
+fn wants(entries: &BTreeMap<String, Entry>, store: &Arc<Store>) -> Wants {
+    let mut wants = Wants::default();
+    let mut named = Vec::new();
+    for entry in entries.values() {
+        let claimant = entry.wanted.claimant();
+        named.push((claimant.namespace().unwrap_or_default().to_owned(), claimant.name().to_owned()));
+        let selection = entry.run.as_ref().and_then(|run| run.selection.as_deref());
+        entry.journal.read(|records| wants.add(&entry.wanted, records, selection));
+    }
+    Others::new(Arc::clone(store), named).want(&mut wants);
+    wants
 }
 
 fn ownership(entries: &BTreeMap<String, Entry>) -> Ownership {

@@ -6,10 +6,13 @@
 //! sent        what came of sending it
 //! complete    all that belongs to it is there
 //! failed      it went wrong
+//! deletion    a name is going to be deleted, and what came of that
 //! ```
 
+mod deletion;
 mod stale;
 
+pub(crate) use self::deletion::{deleting, entry, forgotten, undeleted};
 use jiff::Timestamp;
 
 use super::{Outcome, Trouble, error::Error};
@@ -48,7 +51,9 @@ pub(crate) fn intended(records: &mut Records, action: &Action, now: Timestamp) -
         before.clone_from(&entry);
         let digest = action.digest.as_ref()?;
         let (origin, previous_digest) = match entry {
-            Some(entry) if entry.origin == Origin::Written => (Origin::Intended, Some(entry.digest)),
+            Some(entry) if matches!(entry.origin, Origin::Written | Origin::Deleting) => {
+                (Origin::Intended, Some(entry.digest))
+            }
             Some(entry) => (Origin::Intended, entry.previous_digest),
             None => (Origin::Intended, None),
         };
@@ -120,6 +125,20 @@ fn settle(records: &mut Records, action: &Action, there: Option<&Digest>, now: T
         Some(entry) if entry.origin == Origin::Intended => {
             let digest = if there == Some(&entry.digest) { entry.digest } else { entry.previous_digest? };
             Some(TargetRecord { digest, origin: Origin::Written, previous_digest: None, ..entry })
+        }
+        // A tag that is held at a dummy stays known as such until something else is there.
+        Some(entry)
+            if entry.origin == Origin::Deleting
+                && !(entry.previous_digest.is_some() && there == Some(&entry.digest)) =>
+        {
+            let digest = if there == Some(&entry.digest) { entry.digest } else { entry.previous_digest? };
+            let is_there = there == Some(&digest);
+            is_there.then_some(TargetRecord {
+                digest,
+                origin: Origin::Written,
+                previous_digest: None,
+                ..entry
+            })
         }
         entry => entry,
     });

@@ -68,6 +68,7 @@ fn applied(became: &[(&str, &str, Became)]) -> Applied {
     Applied {
         outcomes: became.iter().map(|(_, _, became)| became.outcome()).collect(),
         plan: Plan { actions: became.iter().map(action).collect(), ..Plan::default() },
+        pruned: Vec::new(),
     }
 }
 

@@ -28,7 +28,9 @@ pub enum DeleteError {
         answer: Answer,
     },
     /// The registry said that it was done, and still shows what was there.
-    #[error("{reference} is still there after its registry said that it was deleted; the next run looks again")]
+    #[error(
+        "{reference} is still there after its registry said that it was deleted; the next run looks again"
+    )]
     StillThere {
         /// The tag.
         reference: String,
@@ -65,9 +67,9 @@ impl DeleteError {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Registry(error) | Self::PutBack { source: error, .. } | Self::Held { source: error, .. } => {
-                error.class()
-            }
+            Self::Registry(error)
+            | Self::PutBack { source: error, .. }
+            | Self::Held { source: error, .. } => error.class(),
             Self::Unsupported { .. } => Class::Unsupported,
             Self::StillThere { .. } => Class::Unavailable,
         }
@@ -77,10 +79,20 @@ impl DeleteError {
     #[must_use]
     pub fn until(&self) -> Option<Timestamp> {
         match self {
-            Self::Registry(error) | Self::PutBack { source: error, .. } | Self::Held { source: error, .. } => {
-                error.until()
-            }
+            Self::Registry(error)
+            | Self::PutBack { source: error, .. }
+            | Self::Held { source: error, .. } => error.until(),
             Self::Unsupported { .. } | Self::StillThere { .. } => None,
+        }
+    }
+
+    /// Whether it is certain that the tag is as it was before.
+    #[must_use]
+    pub fn is_as_before(&self) -> bool {
+        match self {
+            Self::Registry(error) => error.is_refusal(),
+            Self::Unsupported { .. } | Self::StillThere { .. } | Self::PutBack { .. } => true,
+            Self::Held { .. } => false,
         }
     }
 

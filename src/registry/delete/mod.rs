@@ -24,8 +24,8 @@ mod tests;
 
 use http::StatusCode;
 
-use self::ability::Ability;
 pub(crate) use self::ability::Abilities;
+use self::ability::Ability;
 pub use self::{error::DeleteError, held::Prepared};
 use super::{
     answer::Answer,
