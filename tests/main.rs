@@ -17,6 +17,8 @@ mod faults;
 mod kill;
 mod oracles;
 mod pair;
+mod prune;
+mod prune_walks;
 mod reference;
 mod registry;
 mod repair;

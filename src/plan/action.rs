@@ -33,6 +33,7 @@ pub struct Plan {
     #[serde(skip)]
     pub stale: Vec<Stale>,
     /// What becomes on targets of names that nothing wants any more.
+    #[serde(skip_serializing_if = "Pruning::is_empty")]
     pub pruning: Pruning,
 }
 

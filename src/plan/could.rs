@@ -1,7 +1,10 @@
 //! Names that a spec could give, where it cannot be told which it does: what a source cannot be asked for now, or is not
 //! asked for.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{
     Selection, Wanted,
@@ -25,8 +28,18 @@ pub(super) struct Could<T>(HashMap<(String, String), Vec<(One, T)>>);
 struct One {
     template: Template,
     image: Arc<Image>,
-    /// For this tag of the image alone.
-    tag: Option<Tag>,
+    tags: Tags,
+}
+
+/// Of which tags of the image names are meant.
+#[derive(Clone, Debug)]
+enum Tags {
+    /// All that the spec would choose.
+    All,
+    /// Those of them that the source does not list: a listing may lack what is there.
+    But(Arc<HashSet<Tag>>),
+    /// This one.
+    One(Tag),
 }
 
 impl<T> Default for Could<T> {
@@ -36,12 +49,23 @@ impl<T> Default for Could<T> {
 }
 
 impl<T: Clone> Could<T> {
-    /// All names that the spec could give to tags of this image; with `tag`, to this one alone.
-    pub(super) fn add(&mut self, targets: &[Arc<Target>], image: &Arc<Image>, tag: Option<&Tag>, whose: &T) {
-        self.add_some(targets, image, tag, whose, |_| true);
+    /// All names that the spec could give to tags of this image.
+    pub(super) fn add(&mut self, targets: &[Arc<Target>], image: &Arc<Image>, whose: &T) {
+        self.add_some(targets, image, &Tags::All, whose, |_| true);
     }
 
-    /// The same of those names that have the digest in them.
+    /// The same of tags that are not in this listing.
+    pub(super) fn add_unlisted(
+        &mut self,
+        targets: &[Arc<Target>],
+        image: &Arc<Image>,
+        listed: &Arc<HashSet<Tag>>,
+        whose: &T,
+    ) {
+        self.add_some(targets, image, &Tags::But(Arc::clone(listed)), whose, |_| true);
+    }
+
+    /// The names with the digest in them that this tag could get.
     pub(super) fn add_with_digest(
         &mut self,
         targets: &[Arc<Target>],
@@ -49,14 +73,15 @@ impl<T: Clone> Could<T> {
         tag: Option<&Tag>,
         whose: &T,
     ) {
-        self.add_some(targets, image, tag, whose, |template| template.uses(Word::ShortDigest));
+        let tags = tag.map_or(Tags::All, |tag| Tags::One(tag.clone()));
+        self.add_some(targets, image, &tags, whose, |template| template.uses(Word::ShortDigest));
     }
 
     fn add_some(
         &mut self,
         targets: &[Arc<Target>],
         image: &Arc<Image>,
-        tag: Option<&Tag>,
+        tags: &Tags,
         whose: &T,
         which: impl Fn(&Template) -> bool,
     ) {
@@ -64,7 +89,7 @@ impl<T: Clone> Could<T> {
             let Some(repository) = target.repository(image) else { continue };
             let (registry, path) = place(repository);
             for template in target.tags.iter().chain(&target.aliases).filter(|template| which(template)) {
-                let one = One { template: template.clone(), image: Arc::clone(image), tag: tag.cloned() };
+                let one = One { template: template.clone(), image: Arc::clone(image), tags: tags.clone() };
                 let here = self.0.entry((registry.to_owned(), path.to_owned())).or_default();
                 here.push((one, whose.clone()));
             }
@@ -83,7 +108,7 @@ impl<T: Clone> Could<T> {
     }
 
     /// Whose names of this kind `reference` could be.
-    pub(super) fn whose<'a>(&'a self, reference: &'a Reference) -> impl Iterator<Item = &'a T> {
+    pub(super) fn whose<'a>(&'a self, reference: &'a Reference) -> impl Iterator<Item = &'a T> + Clone {
         let (registry, path) = place(&reference.repository);
         let here = self.0.get(&(registry.to_owned(), path.to_owned()));
         let tag = reference.tag.as_ref();
@@ -96,12 +121,15 @@ impl<T: Clone> Could<T> {
 
 impl One {
     fn could_be(&self, name: &Tag) -> bool {
-        let Self { template, image, tag } = self;
+        let Self { template, image, tags } = self;
         let values = Values { name: &image.name, source: &image.source, tag: None, digest: None };
         template.could_be(name.as_str(), &|word, text| match word {
-            Word::Tag => match tag {
-                Some(tag) => tag.as_str() == text,
-                None => text.parse().is_ok_and(|tag| image.reads(&tag)),
+            Word::Tag => match tags {
+                Tags::One(tag) => tag.as_str() == text,
+                Tags::All => text.parse().is_ok_and(|tag| image.reads(&tag)),
+                Tags::But(listed) => {
+                    text.parse().is_ok_and(|tag| !listed.contains(&tag) && image.reads(&tag))
+                }
             },
             Word::ShortDigest => text.len() == 12 && text.bytes().all(|b| b.is_ascii_hexdigit()),
             word => word.value(&values).is_some_and(|value| value == text),
@@ -110,11 +138,23 @@ impl One {
 }
 
 impl Selection {
+    /// The names that listed images would give to tags which the source does not list, with the name of the image.
+    pub(super) fn unlisted_names(&self, wanted: &Wanted) -> Could<String> {
+        let mut could = Could::default();
+        for (image, listed) in &self.listed {
+            could.add_unlisted(&wanted.targets, image, listed, &image.name);
+        }
+        could
+    }
+
     /// The names that this selection gives, as far as they can be told, and those that it could give.
     pub(super) fn names(&self, wanted: &Wanted, records: &Records) -> (Vec<Reference>, Could<()>) {
         let (mut names, mut could) = (Vec::new(), Could::default());
         for unlisted in &self.unlisted {
-            could.add(&wanted.targets, &unlisted.image, None, &());
+            could.add(&wanted.targets, &unlisted.image, &());
+        }
+        for (image, listed) in &self.listed {
+            could.add_unlisted(&wanted.targets, image, listed, &());
         }
         for artifact in &self.artifacts {
             let Artifact { image, tag, .. } = artifact;

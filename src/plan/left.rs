@@ -35,7 +35,7 @@ impl Selection {
         }
         let mut could = Could::default();
         for unlisted in &self.unlisted {
-            could.add(&wanted.targets, &unlisted.image, None, &());
+            could.add(&wanted.targets, &unlisted.image, &());
         }
         for this in resolved {
             let artifact = this.artifact;

@@ -1,7 +1,7 @@
 //! Selection: the artifacts that an ImageSync is about, chosen from what its sources list.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashSet},
     sync::Arc,
 };
 
@@ -29,8 +29,8 @@ pub struct Selection {
     pub(super) artifacts: Vec<Artifact>,
     pub(super) unlisted: Vec<Unlisted>,
     pub(super) images: Vec<ImageSummary>,
-    /// What the sources list, by the image's place in the spec, where a target is pruned.
-    listed: HashMap<usize, (Arc<Image>, HashSet<Tag>)>,
+    /// What the sources list of those images that are chosen from a listing.
+    pub(super) listed: Vec<(Arc<Image>, Arc<HashSet<Tag>>)>,
 }
 
 /// One (image, tag) that was selected.
@@ -104,7 +104,7 @@ pub fn select(wanted: &Wanted, listings: &Listings) -> Selection {
         artifacts: Vec::new(),
         unlisted: Vec::new(),
         images: Vec::new(),
-        listed: HashMap::new(),
+        listed: Vec::new(),
     };
     for image in &wanted.images {
         match &image.tags {
@@ -117,10 +117,8 @@ pub fn select(wanted: &Wanted, listings: &Listings) -> Selection {
             Tags::Some(filter) => {
                 let listing =
                     if image.is_listed() { selection.listing(image, listings) } else { Some([].as_slice()) };
-                if let Some(listing) = listing.filter(|_| wanted.prunes()) {
-                    selection
-                        .listed
-                        .insert(image.index, (Arc::clone(image), listing.iter().cloned().collect()));
+                if let Some(listing) = listing.filter(|_| image.is_listed()) {
+                    selection.listed.push((Arc::clone(image), Arc::new(listing.iter().cloned().collect())));
                 }
                 let Choice { chosen, left_out } = filter.choose(listing.unwrap_or_default());
                 let newest = newest(&chosen, listing, image.is_listed());
@@ -154,9 +152,9 @@ impl Selection {
     pub(super) fn dropped(&self, record: &Record, target: &str) -> Option<Reference> {
         let tag: Tag = record.tag.as_deref()?.parse().ok()?;
         let target = self.targets.iter().find(|there| there.name == target)?;
-        let (image, listed) = self.listed.values().find(|(image, _)| image.name == record.image)?;
+        let (image, listed) = self.listed.iter().find(|(image, _)| image.name == record.image)?;
         target.repository(image)?;
-        let is_dropped = image.is_listed() && image.reads(&tag) && !listed.contains(&tag);
+        let is_dropped = image.reads(&tag) && !listed.contains(&tag);
         is_dropped.then(|| image.source.at_tag(tag))
     }
 

@@ -233,6 +233,7 @@ fn an_artifact_counts_once_under_the_worst_of_its_states() {
         deferred: 1,
         failed: 1,
         conflicts: 1,
+        ..Counts::default()
     };
     assert_eq!(counts, expected);
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     api::{Origin, PruneMode, Record, TargetRecord},
     digest::Digest,
-    plan::{Observed, Seen, target::Target},
+    plan::{Observed, Seen, could::Could, target::Target},
     reference::Reference,
 };
 
@@ -26,6 +26,8 @@ pub(super) struct Input<'a> {
     pub(super) target: Option<&'a Target>,
     /// The names that this plan gives, and the digests that it publishes without one.
     pub(super) given: &'a HashSet<String>,
+    /// The names that it would give to tags which the source does not list, with their images.
+    pub(super) unlisted: &'a Could<String>,
     /// Whether it is among the highest versions of its image on the target.
     pub(super) is_among_the_last: bool,
     pub(super) observed: &'a Observed,
@@ -133,7 +135,12 @@ fn was_not_unwanted_for_long(input: &Input<'_>) -> Option<Kept> {
 
 /// A listing that lacks what is there is no listing to rest a deletion on.
 fn is_still_at_the_source(input: &Input<'_>) -> Option<Kept> {
-    let source = input.around.selection?.dropped(input.record, &input.entry.name)?;
+    let mut images = input.unlisted.whose(input.reference);
+    let dropped = input.around.selection?.dropped(input.record, &input.entry.name);
+    let Some(source) = dropped.filter(|_| images.clone().all(|image| *image == input.record.image)) else {
+        // Which tag it would be is not known, and so nobody can be asked.
+        return images.next().map(|image| Kept::Unlisted { image: image.clone() });
+    };
     match input.observed.sources.get(&source) {
         None => Some(Kept::NotLooked(Look::Source(source))),
         Some(Seen::Absent) => None,

@@ -37,6 +37,8 @@ pub(super) enum Kept {
     Clock { since: Timestamp },
     /// The source does not list it, and has it.
     AtSource,
+    /// Another tag, or another image, would get this name if the source listed it.
+    Unlisted { image: String },
     /// It has to be looked at first.
     NotLooked(Look),
     /// It could not be looked at.
@@ -103,6 +105,9 @@ impl fmt::Display for Kept {
                 f.write_str("by the clock, the run that first found it unwanted is still to come")
             }
             Self::AtSource => f.write_str("its source does not list it, and still has it"),
+            Self::Unlisted { image } => {
+                write!(f, "the image {image} would be written there if its source listed the tag")
+            }
             Self::NotLooked(_) => f.write_str("it was not looked at"),
             Self::Unknown { message, .. } => f.write_str(message),
             Self::Gone => f.write_str("it is gone from the target already"),

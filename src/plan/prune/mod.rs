@@ -35,7 +35,7 @@ pub use self::{
     verdict::{Judged, Pruning, Verdict},
     wants::Wants,
 };
-use super::{Fate, Observed, Plan, Questions, Selection, Wanted, collision::one_name};
+use super::{Fate, Observed, Plan, Questions, Selection, Wanted, collision::one_name, could::Could};
 use crate::{
     api::{PruneMode, Record, TargetRecord},
     records::Records,
@@ -78,6 +78,8 @@ struct Round<'a> {
     conditions: &'static [Condition],
     /// The names that the plan gives, and the digests that it needs.
     given: HashSet<String>,
+    /// The names that it would give to tags which the source does not list.
+    unlisted: Could<String>,
     last: Last<'a>,
 }
 
@@ -172,7 +174,9 @@ impl<'a> Round<'a> {
         let ranked =
             candidates.iter().map(|candidate| (&*candidate.entry.name, &*candidate.record.image)).collect();
         let last = Last::of(around.wanted, around.records, observed, &ranked);
-        Self { around, observed, candidates, conditions, given, last }
+        let unlisted = around.selection.filter(|_| !candidates.is_empty());
+        let unlisted = unlisted.map(|selection| selection.unlisted_names(around.wanted)).unwrap_or_default();
+        Self { around, observed, candidates, conditions, given, unlisted, last }
     }
 
     fn questions(&self) -> Questions {
@@ -279,6 +283,7 @@ impl<'a> Round<'a> {
             reference: &candidate.reference,
             target: self.around.wanted.target(&candidate.entry.name),
             given: &self.given,
+            unlisted: &self.unlisted,
             is_among_the_last: self.last.has(candidate.record, candidate.entry),
             observed: self.observed,
         }

@@ -78,6 +78,12 @@ impl Pruning {
         self.names.iter().filter(move |judged| judged.verdict == *verdict)
     }
 
+    /// Whether there is nothing to be said.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.names.is_empty() && self.notes.is_empty()
+    }
+
     /// Whether registries are to be changed.
     #[must_use]
     pub fn is_change(&self) -> bool {

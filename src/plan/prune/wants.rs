@@ -33,7 +33,7 @@ impl Wants {
             }
             None => {
                 for image in &wanted.images {
-                    self.could.add(&wanted.targets, image, None, claimant);
+                    self.could.add(&wanted.targets, image, claimant);
                 }
             }
         }

@@ -5,6 +5,7 @@ mod decisions;
 mod destinations;
 mod owners;
 mod properties;
+mod prune;
 mod questions;
 mod render;
 mod scale;

@@ -22,8 +22,12 @@ fn transport(registry: &str, settings: Settings) -> Transport {
     let settings = Arc::new(settings);
     let clients = Arc::new(Clients::new(Arc::clone(&settings), Proxies::new("", "", "")).unwrap());
     let endpoint = Arc::new(Endpoint::new(registry, &settings, clients));
-    let ledger =
-        Arc::new(Ledger { budget: Budget::new(None), wallet: Wallet::default(), traffic: Arc::default() });
+    let ledger = Arc::new(Ledger {
+        budget: Budget::new(None),
+        wallet: Wallet::default(),
+        traffic: Arc::default(),
+        abilities: crate::registry::delete::Abilities::default(),
+    });
     Transport::new(endpoint, Account::new(registry, Credential::Anonymous), ledger, timing, 1)
 }
 
