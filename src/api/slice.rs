@@ -127,6 +127,10 @@ pub struct TargetRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Time>")]
     pub unwanted_since: Option<Timestamp>,
+    /// Whether the last run that judged it found that somebody else wants it, or may: then it was not unwanted before the run
+    /// that finds that nobody does any more. Only where `unwantedSince` is given.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wanted_elsewhere: bool,
     /// When anything in this entry last changed.
     #[schemars(with = "Time")]
     pub last_change: Timestamp,
@@ -172,6 +176,7 @@ impl TargetRecord {
             class: None,
             message: None,
             unwanted_since: None,
+            wanted_elsewhere: false,
             last_change: now,
         }
     }

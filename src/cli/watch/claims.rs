@@ -13,6 +13,7 @@ use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    api::ImageSyncSpec,
     cli::{member::Member, others::Others, run},
     plan::{Ownership, Plan, Selection, Verdict, Wanted, Wants},
     records::{Journal, Records, Store},
@@ -26,6 +27,9 @@ pub(super) struct Claims(Mutex<BTreeMap<String, Entry>>);
 struct Entry {
     wanted: Wanted,
     journal: Journal,
+    spec: ImageSyncSpec,
+    /// What its last run selected, of this spec.
+    last: Option<Arc<Selection>>,
     run: Option<Run>,
 }
 
@@ -48,8 +52,12 @@ impl Claims {
     /// An ImageSync that is there, or that is there in a new generation.
     pub(super) fn enter(&self, member: &Member) {
         let mut entries = self.entries();
-        let run = entries.remove(&member.title()).and_then(|entry| entry.run);
-        let entry = Entry { wanted: member.wanted.clone(), journal: member.journal.clone(), run };
+        let spec = member.object.spec.clone();
+        let (run, last) = match entries.remove(&member.title()) {
+            Some(entry) => (entry.run, entry.last.filter(|_| entry.spec == spec)),
+            None => (None, None),
+        };
+        let entry = Entry { wanted: member.wanted.clone(), journal: member.journal.clone(), spec, last, run };
         entries.insert(member.title(), entry);
     }
 
@@ -121,8 +129,13 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let run = self.claims.entries().get_mut(&self.title).and_then(|entry| entry.run.take());
-        if let Some(run) = run {
+        let mut entries = self.claims.entries();
+        let Some(entry) = entries.get_mut(&self.title) else { return };
+        if let Some(run) = entry.run.take() {
+            // A run of another spec was stopped when that one came.
+            if !run.stop.is_cancelled() {
+                entry.last = run.selection;
+            }
             run.ended.cancel();
         }
     }
@@ -134,7 +147,8 @@ fn wants(entries: &BTreeMap<String, Entry>, store: &Arc<Store>) -> Wants {
     for entry in entries.values() {
         let claimant = entry.wanted.claimant();
         named.push((claimant.namespace().unwrap_or_default().to_owned(), claimant.name().to_owned()));
-        let selection = entry.run.as_ref().and_then(|run| run.selection.as_deref());
+        let selection = entry.run.as_ref().and_then(|run| run.selection.as_ref()).or(entry.last.as_ref());
+        let selection = selection.map(AsRef::as_ref);
         entry.journal.read(|records| wants.add(&entry.wanted, records, selection));
     }
     Others::new(Arc::clone(store), named).want(&mut wants);

@@ -88,6 +88,9 @@ impl Engine {
     ) -> Vec<Pruned> {
         let run = Run { engine: self, journal, stop };
         let mut outcomes = vec![Pruned::Untouched; pruning.names.len()];
+        journal.note(|records| {
+            pruning.names.iter().for_each(|name| record::judged(records, name, Timestamp::now()));
+        });
         let mut repositories: BTreeMap<(&str, &Repository), Vec<Numbered<'_>>> = BTreeMap::new();
         for (number, name) in pruning.names.iter().enumerate() {
             let is_open = matches!(name.verdict, Verdict::Delete | Verdict::PutBack | Verdict::Forget);
@@ -224,5 +227,5 @@ fn is_as_planned(entry: &TargetRecord, name: &Judged) -> bool {
         matches!(entry.origin, Origin::Written | Origin::Deleting) || name.verdict == Verdict::Forget;
     is_ours
         && entry.digest == *name.dummy.as_ref().unwrap_or(&name.digest)
-        && entry.unwanted_since == name.unwanted_since
+        && (entry.unwanted_since == name.unwanted_since || name.verdict != Verdict::Delete)
 }

@@ -43,6 +43,19 @@ pub(crate) fn undeleted(records: &mut Records, name: &Judged, now: Timestamp) {
     });
 }
 
+/// What the plan found out: whether somebody wants the name. Once nobody does any more it is unwanted from now on.
+pub(crate) fn judged(records: &mut Records, name: &Judged, now: Timestamp) {
+    let Some(known) = entry(records, name) else { return };
+    if known.unwanted_since.is_none() || known.wanted_elsewhere == name.is_wanted {
+        return;
+    }
+    change(records, name, now, |entry| TargetRecord {
+        wanted_elsewhere: name.is_wanted,
+        unwanted_since: if name.is_wanted { entry.unwanted_since } else { Some(now) },
+        ..entry
+    });
+}
+
 /// Nothing of ours is there any more.
 pub(crate) fn forgotten(records: &mut Records, name: &Judged, now: Timestamp) {
     let Some(mut record) = records.get(&name.image, name.tag.as_deref()).cloned() else { return };

@@ -12,7 +12,7 @@
 mod deletion;
 mod stale;
 
-pub(crate) use self::deletion::{deleting, entry, forgotten, undeleted};
+pub(crate) use self::deletion::{deleting, entry, forgotten, judged, undeleted};
 use jiff::Timestamp;
 
 use super::{Outcome, Trouble, error::Error};
@@ -174,7 +174,7 @@ fn change(
     }
     let reference = action.destination.to_string();
     replace(&mut record, &action.target, &reference, now, |entry| {
-        change(entry).map(|entry| TargetRecord { unwanted_since: None, ..entry })
+        change(entry).map(|entry| TargetRecord { unwanted_since: None, wanted_elsewhere: false, ..entry })
     });
     keep(records, record);
 }

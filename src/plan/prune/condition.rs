@@ -126,7 +126,8 @@ fn was_not_unwanted_for_long(input: &Input<'_>) -> Option<Kept> {
     let (now, grace) = (input.around.now, input.target?.prune.grace);
     let grace = SignedDuration::try_from(grace).unwrap_or(SignedDuration::MAX);
     let after = |since: Timestamp| since.checked_add(grace).unwrap_or(Timestamp::MAX);
-    let Some(since) = input.entry.unwanted_since else { return Some(Kept::First { until: after(now) }) };
+    let since = input.entry.unwanted_since.filter(|_| !input.entry.wanted_elsewhere);
+    let Some(since) = since else { return Some(Kept::First { until: after(now) }) };
     if now < since {
         return Some(Kept::Clock { since });
     }

@@ -80,6 +80,20 @@ impl Kept {
     }
 }
 
+impl Kept {
+    /// Whether somebody wants the name, or may: then no earlier run that found it unwanted counts any more.
+    pub(super) const fn is_want(&self) -> bool {
+        matches!(
+            self,
+            Self::WantedHere
+                | Self::Wanted { .. }
+                | Self::Unreadable { .. }
+                | Self::AtSource
+                | Self::Unlisted { .. }
+        )
+    }
+}
+
 impl fmt::Display for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

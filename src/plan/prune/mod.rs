@@ -187,7 +187,10 @@ impl<'a> Round<'a> {
             match self.kept(candidate) {
                 Some(Kept::NotLooked(Look::Source(source))) => questions.sources.push(source),
                 Some(Kept::NotLooked(Look::Target(target, name))) => questions.targets.push((target, name)),
-                _ if candidate.entry.dummy().is_some() => {
+                // What keeps other versions from being the highest has to be there, whatever keeps it.
+                _ if candidate.entry.dummy().is_some()
+                    || self.last.has(candidate.record, candidate.entry) =>
+                {
                     let (target, name) = (&candidate.entry.name, &candidate.reference);
                     if self.observed.target(target, name).is_none() {
                         questions.targets.push((target.clone(), name.clone()));
@@ -215,6 +218,7 @@ impl<'a> Round<'a> {
     fn judged(&self, candidate: &Candidate<'_>) -> Judged {
         let Candidate { record, entry, reference, .. } = candidate;
         let (verdict, reason) = self.verdict(candidate);
+        let is_wanted = self.kept(candidate).is_some_and(|kept| kept.is_want());
         Judged {
             image: record.image.clone(),
             tag: record.tag.clone(),
@@ -225,6 +229,7 @@ impl<'a> Round<'a> {
             dummy: entry.dummy().cloned(),
             verdict,
             reason,
+            is_wanted,
         }
     }
 

@@ -46,6 +46,9 @@ pub struct Judged {
     pub verdict: Verdict,
     /// Why, in a person's words.
     pub reason: String,
+    /// Somebody wants it, or may: its grace begins when nobody does any more, so that whoever stops wanting it gets all of it.
+    #[serde(skip)]
+    pub is_wanted: bool,
 }
 
 /// What is to be done about a name that nothing wants.
