@@ -18,6 +18,7 @@ mod manifests;
 mod mount;
 mod read;
 mod redact;
+mod referrers;
 mod registries;
 mod remote;
 mod settings;
@@ -39,6 +40,7 @@ pub use self::{
     },
     mount::Mount,
     read::Reading,
+    referrers::{Attached, Attachment, Listing, Referrer},
     registries::Registries,
     remote::{At, Remote},
     settings::{CredentialHelper, HostSettings, Settings, SettingsError},

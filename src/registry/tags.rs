@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use http::{Method, StatusCode, header::LINK};
+use http::{Method, StatusCode};
 use serde::Deserialize;
-use url::Url;
 
 use super::{
     error::{Cause, Error},
     link,
     remote::{Place, Remote},
-    transport::{Named, Request, Response},
+    transport::{Request, Response},
 };
 use crate::{reference::Tag, text::excerpt};
 
@@ -69,7 +68,7 @@ impl Remote {
             if response.is_web_page() {
                 return Err(Cause::WebPage { host: response.host() });
             }
-            let (host, next) = (response.host(), next(&response));
+            let (host, next) = (response.host(), link::following(&response));
             let page = tags.add(response).await?;
             request = match next {
                 Some(next) if page.is_new && !asked.contains(&next.url) && asked.len() < MOST_PAGES => {
@@ -124,11 +123,4 @@ fn page(home: Place<'_>, last: Option<&str>) -> Result<Request, Cause> {
         .append_pair("n", &PAGE.to_string())
         .extend_pairs(last.map(|last| ("last", last)));
     Ok(request)
-}
-
-/// Where the next page is.
-fn next(response: &Response) -> Option<Named> {
-    let links = response.headers().get_all(LINK).iter().filter_map(|link| link.to_str().ok());
-    let target: Url = links.filter_map(link::next).find_map(|target| response.url().join(target).ok())?;
-    Some(Named::in_response(target, response))
 }

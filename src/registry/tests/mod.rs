@@ -8,6 +8,7 @@ mod manifests;
 mod mirrors;
 mod mounts;
 mod proxies;
+mod referrers;
 mod redirects;
 mod settings;
 mod tags;
