@@ -12,11 +12,11 @@ use crate::{
 };
 
 /// Indexes within indexes: real ones have one level, two at most.
-const MAX_DEPTH: usize = 4;
+pub(crate) const MAX_DEPTH: usize = 4;
 /// Manifests of one image; the largest public images have a few dozen.
-const MAX_MANIFESTS: usize = 2_000;
+pub(crate) const MAX_MANIFESTS: usize = 2_000;
 /// Bytes of all manifests of one image: many images are held at the same time, and most have a few KiB.
-const MAX_BYTES: u64 = 32 << 20;
+pub(crate) const MAX_BYTES: u64 = 32 << 20;
 /// Manifests of one image that are read at the same time.
 const PARALLEL: usize = 8;
 
@@ -42,6 +42,12 @@ impl Tree {
     /// exhaust us.
     pub(crate) async fn read(source: &Store, digest: &Digest) -> Result<Self, Error> {
         let root = source.get_manifest(&At::Digest(digest.clone())).await.map_err(Error::source)?;
+        Self::of(source, root).await
+    }
+
+    /// The same for a root that was read before.
+    pub(crate) async fn of(source: &Store, root: Manifest) -> Result<Self, Error> {
+        let digest = &root.digest.clone();
         let mut below: HashMap<Digest, Manifest> = HashMap::new();
         let mut seen = BTreeSet::from([digest.clone()]);
         let mut next = unseen(&mut seen, [&root]);
@@ -88,8 +94,17 @@ impl Tree {
 
     /// The digests of the manifests below the root and of all blobs.
     pub(crate) fn digests(&self) -> impl Iterator<Item = &Digest> {
-        let manifests = self.images.iter().chain(&self.indexes).map(|manifest| &manifest.digest);
-        manifests.chain(self.blobs.iter().map(|blob| &blob.digest))
+        self.below().map(|manifest| &manifest.digest).chain(self.blobs.iter().map(|blob| &blob.digest))
+    }
+
+    /// The manifests below the root.
+    pub(crate) fn below(&self) -> impl Iterator<Item = &Manifest> {
+        self.images.iter().chain(&self.indexes)
+    }
+
+    /// The root and the manifests below it.
+    pub(crate) fn manifests(&self) -> impl Iterator<Item = &Manifest> {
+        self.below().chain([&self.root])
     }
 }
 
