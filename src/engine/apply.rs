@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Access, Engine, Outcome,
+    Access, Engine, Outcome, belongings,
     error::Error,
     job::{Job, Place, jobs},
     known::Trust,
@@ -22,8 +22,9 @@ use super::{
     wants::Want,
 };
 use crate::{
-    api::Overwrite,
-    plan::{Action, Kind, Plan},
+    api::{Overwrite, Referrers},
+    digest::Digest,
+    plan::{Action, Content, Kind, Plan},
     records::Journal,
     registry::At,
     store::Store,
@@ -50,6 +51,8 @@ struct Run<'a> {
     access: &'a Access,
     journal: &'a Journal,
     plan: &'a Plan,
+    /// Which tags belong to digests at the sources.
+    listings: belongings::Listings,
     /// What became of the actions that ended, by their number: it stands even if the run is stopped.
     results: Mutex<HashMap<usize, Result<(), Error>>>,
 }
@@ -70,7 +73,8 @@ impl Engine {
         journal: &Journal,
         stop: &CancellationToken,
     ) -> Applied {
-        let run = Run { engine: self, access, journal, plan: &plan, results: Mutex::default() };
+        let (listings, results) = (belongings::Listings::default(), Mutex::default());
+        let run = Run { engine: self, access, journal, plan: &plan, listings, results };
         journal.note(|records| record::planned(records, &plan, Timestamp::now()));
         let jobs = stream::iter(jobs(&plan)).map(|job| run.job(job)).buffer_unordered(JOBS_AT_ONCE);
         tokio::select! {
@@ -101,16 +105,27 @@ impl Run<'_> {
     async fn job(&self, job: Job) {
         // The semaphore is never closed, so the answer is always a permit.
         let _permit = self.engine.jobs.acquire().await;
-        let Job { source, digest, places, .. } = &job;
+        let Job { source, digest, content, places } = &job;
         let source = self.engine.stores.open(source, &self.access.source);
         for action in places.iter().flat_map(|place| &place.actions).filter_map(|&number| self.action(number))
         {
             self.engine.progress.tell(&Event::Began { action });
         }
-        match Tree::read(&source, digest).await {
+        match self.read(&source, digest, content).await {
             Ok(tree) => self.places(&tree, &source, places).await,
             Err(error) => places.iter().for_each(|place| self.finish(place, Err(error.clone()))),
         }
+    }
+
+    /// Reads an image, and what belongs to it: once for all the places that want it.
+    async fn read(&self, source: &Store, digest: &Digest, content: &Content) -> Result<Tree, Error> {
+        let root = self.engine.roots.read(source, digest).await.map_err(Error::source)?;
+        let tree = Tree::of(source, root).await?;
+        if content.referrers == Referrers::Exclude {
+            return Ok(tree);
+        }
+        let belongings = belongings::gather(source, &tree, &self.listings).await?;
+        Ok(tree.with(belongings))
     }
 
     fn finish(&self, place: &Place, result: PlaceResult) {
@@ -195,15 +210,18 @@ impl Run<'_> {
 
     /// Children, then each tag, then a look whether the children are there.
     async fn publish(&self, tree: &Tree, place: &Place, target: &Store, complete: bool) -> PlaceResult {
+        let mut named = belongings::Named::new();
         if !complete {
             publish_children(tree, target).await?;
+            let overwrite = self.overwrite(place);
+            named = belongings::publish(&tree.belongings, &tree.root.digest, &tree.root, target, overwrite).await?;
         }
         let mut tags = Vec::with_capacity(place.actions.len());
         for action in place.actions.iter().filter_map(|&number| self.action(number)) {
             tags.push(self.tag(tree, action, target).await);
         }
         if tags.iter().any(Result::is_ok)
-            && let Err(error) = check_children(tree, target).await
+            && let Err(error) = check(tree, &named, target).await
         {
             // What failed by itself keeps its own reason.
             tags.iter_mut().filter(|tag| tag.is_ok()).for_each(|tag| *tag = Err(error.clone()));
@@ -258,6 +276,13 @@ impl Run<'_> {
         }
     }
 
+    /// What the target says of tags that hold something else.
+    fn overwrite(&self, place: &Place) -> Overwrite {
+        let actions = place.actions.iter().filter_map(|&number| self.action(number));
+        let mut all = actions.map(|action| action.overwrite);
+        if all.all(|one| one == Overwrite::Never) { Overwrite::Never } else { Overwrite::Always }
+    }
+
     fn target(&self, place: &Place) -> Store {
         self.engine.stores.open(&place.repository, self.access.target(&place.target))
     }
@@ -265,6 +290,12 @@ impl Run<'_> {
     fn action(&self, number: usize) -> Option<&Action> {
         self.plan.actions.get(number)
     }
+}
+
+/// Looks whether all that a tag needs is there, now that it points at it.
+async fn check(tree: &Tree, named: &belongings::Named, target: &Store) -> Result<(), Error> {
+    check_children(tree, target).await?;
+    belongings::check(&tree.belongings, &tree.root.digest, &tree.root, named, target).await
 }
 
 /// What became of a place: of each of its tags, or of all of them at once.

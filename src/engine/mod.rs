@@ -3,7 +3,8 @@
 //! ```text
 //! observe    listings and HEADs, as the plan asks for them
 //! apply      the copies of a plan, in jobs of one image each
-//!   tree       the image's manifests, read from the source
+//!   tree       the image's manifests, read from the source; roots that were read before
+//!   belongings what refers to it: looked for, gathered, published
 //!   transfer   its blobs, each brought to all targets: there, mounted, or sent
 //!     wants      what a target waits for; one that is slow is served apart
 //!     known      what is where, and what is on its way
@@ -16,6 +17,7 @@
 
 mod access;
 mod apply;
+mod belongings;
 mod error;
 mod fanout;
 mod job;
@@ -26,6 +28,7 @@ mod pace;
 mod progress;
 mod publish;
 mod record;
+mod roots;
 mod send;
 mod status;
 mod transfer;
@@ -49,6 +52,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::store::Stores;
+use roots::Roots;
 use transfer::Transfers;
 
 /// Looks at registries and copies images. One serves all ImageSyncs of a process at the same time, so that they
@@ -57,6 +61,7 @@ use transfer::Transfers;
 pub struct Engine {
     stores: Stores,
     transfers: Transfers,
+    roots: Roots,
     jobs: Arc<Semaphore>,
     progress: Progress,
 }
@@ -66,6 +71,7 @@ impl Engine {
     #[must_use]
     pub fn new(stores: Stores, progress: Progress) -> Self {
         let jobs = Arc::new(Semaphore::new(apply::JOBS_AT_ONCE));
-        Self { transfers: Transfers::new(progress.clone()), stores, jobs, progress }
+        let (transfers, roots) = (Transfers::new(progress.clone()), Roots::default());
+        Self { transfers, roots, stores, jobs, progress }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::error::Error;
+use super::{belongings::Belongings, error::Error};
 use crate::{
     digest::Digest,
     registry::{At, Blob, Descriptor, Manifest},
@@ -29,23 +29,19 @@ pub(crate) struct Tree {
     pub(crate) images: Vec<Manifest>,
     /// The indexes below the root, each after the indexes that it names.
     pub(crate) indexes: Vec<Manifest>,
-    /// Every blob that one of the manifests names, once.
+    /// Every blob that one of the manifests names, once, those of what belongs to the image too.
     pub(crate) blobs: Vec<Blob>,
+    /// What refers to it.
+    pub(crate) belongings: Belongings,
 }
 
 impl Tree {
-    /// Reads the manifests of an image by their digests.
+    /// Reads the manifests of an image by their digests, below a root that was read.
     ///
     /// # Errors
     ///
     /// Those of the registry; [`Error::TooDeep`], [`Error::TooMany`] and [`Error::TooLarge`] for an image that is built to
     /// exhaust us.
-    pub(crate) async fn read(source: &Store, digest: &Digest) -> Result<Self, Error> {
-        let root = source.get_manifest(&At::Digest(digest.clone())).await.map_err(Error::source)?;
-        Self::of(source, root).await
-    }
-
-    /// The same for a root that was read before.
     pub(crate) async fn of(source: &Store, root: Manifest) -> Result<Self, Error> {
         let digest = &root.digest.clone();
         let mut below: HashMap<Digest, Manifest> = HashMap::new();
@@ -89,12 +85,22 @@ impl Tree {
         let blobs = unique_blobs(below.values().chain([&root]));
         let mut indexes = Vec::new();
         take_indexes(&root, &mut below, &mut indexes);
-        Ok(Self { images: below.into_values().collect(), indexes, root, blobs })
+        let (images, belongings) = (below.into_values().collect(), Belongings::default());
+        Ok(Self { images, indexes, root, blobs, belongings })
     }
 
-    /// The digests of the manifests below the root and of all blobs.
+    /// The same tree with what belongs to it.
+    pub(crate) fn with(mut self, belongings: Belongings) -> Self {
+        let mut seen: BTreeSet<Digest> = self.blobs.iter().map(|blob| blob.digest.clone()).collect();
+        self.blobs.extend(belongings.blobs().filter(|blob| seen.insert(blob.digest.clone())).cloned());
+        self.belongings = belongings;
+        self
+    }
+
+    /// The digests of the manifests below the root, of those that belong to it, and of all blobs.
     pub(crate) fn digests(&self) -> impl Iterator<Item = &Digest> {
-        self.below().map(|manifest| &manifest.digest).chain(self.blobs.iter().map(|blob| &blob.digest))
+        let manifests = self.below().chain(self.belongings.manifests());
+        manifests.map(|manifest| &manifest.digest).chain(self.blobs.iter().map(|blob| &blob.digest))
     }
 
     /// The manifests below the root.

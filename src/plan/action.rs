@@ -86,6 +86,9 @@ pub struct Action {
     /// What of the image, and of what refers to it, is to be there.
     #[serde(skip)]
     pub content: Arc<Content>,
+    /// A hash of what refers to the image at the source, if it was looked for.
+    #[serde(skip)]
+    pub referrers: Option<String>,
     /// What is to be done.
     #[serde(flatten)]
     pub kind: Kind,

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::{
     Observed, Overwrite, Seen, Selection,
+    referrers::Subject,
     resolve::{Memory, Resolved, resolve},
 };
 use crate::{records::Records, reference::Reference};
@@ -15,13 +16,16 @@ pub struct Questions {
     pub sources: Vec<Reference>,
     /// What is on a target, with the target's name, each once.
     pub targets: Vec<(String, Reference)>,
+    /// What refers to images at the source, each once. To be answered after all that was asked before it: what signs a tag's
+    /// image is looked for once it is known which image that is.
+    pub referrers: Vec<Subject>,
 }
 
 impl Questions {
     /// Whether there is nothing to ask.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.sources.is_empty() && self.targets.is_empty()
+        self.sources.is_empty() && self.targets.is_empty() && self.referrers.is_empty()
     }
 }
 
@@ -34,13 +38,21 @@ impl Selection {
     ///
     /// # Guarantees
     ///
-    /// - Nothing is asked of an artifact that never moves and is recorded as in sync under all its names.
+    /// - Nothing is asked of an artifact that never moves and is recorded as in sync under all its names, but what refers to it.
+    /// - What refers to an image is asked while its digest is new, when all of it is to be walked, before it is copied, and where
+    ///   it is not recorded; and never where it is excluded.
     /// - Nothing is asked that `answered` has an answer to, a failure included. So this comes to an end.
     #[must_use]
     pub fn questions(&self, records: &Records, answered: &Observed) -> Questions {
         let mut questions = Questions::default();
         let memory = Memory::of(records);
-        for resolved in resolve(self, &memory, answered).filter(|resolved| !resolved.settled) {
+        for resolved in resolve(self, &memory, answered) {
+            if resolved.referring(answered).is_none() {
+                questions.referrers.extend(resolved.referrers_wanted(&memory, answered, self.deep_interval));
+            }
+            if resolved.settled {
+                continue;
+            }
             if resolved.at_source.is_none() && resolved.needs_source(answered) {
                 questions.sources.push(resolved.source.clone());
             }
@@ -55,6 +67,7 @@ impl Selection {
         }
         keep_first(&mut questions.sources);
         keep_first(&mut questions.targets);
+        keep_first(&mut questions.referrers);
         questions
     }
 }

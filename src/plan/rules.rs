@@ -6,6 +6,7 @@ use super::{
     Kind, Overwrite, Seen,
     destination::{Destination, Name},
     ownership::Claimant,
+    referrers::{self, Referring},
     resolve::{Remembered, Resolved},
 };
 use crate::{
@@ -29,6 +30,8 @@ pub(super) struct Input<'a> {
     pub(super) owner: Option<&'a Claimant>,
     /// Who wrote the destination and does not want it any more, if it is somebody else.
     pub(super) former: Option<&'a Claimant>,
+    /// What refers to the image at the source, if it was looked for.
+    pub(super) referring: Option<&'a Referring>,
     pub(super) me: &'a Claimant,
     pub(super) now: Timestamp,
 }
@@ -63,10 +66,11 @@ const A_WHILE: SignedDuration = SignedDuration::from_mins(1);
 
 pub(super) fn decide(input: &Input<'_>) -> Decision {
     let decided = RULES.iter().find_map(|rule| rule(input));
-    let mut decision = decided.unwrap_or_else(|| {
+    let decision = decided.unwrap_or_else(|| {
         let name = input.destination.name.to_reference();
         failed(Class::Internal, format!("not looked at: {} or {name}", input.this.source.familiar()))
     });
+    let mut decision = referrers::consider(input, decision);
     if let Some(passed_on) = input.passed_on().filter(|_| decision.takes()) {
         decision.reason.push_str(&passed_on);
     }
@@ -238,7 +242,7 @@ impl Input<'_> {
 
 impl Decision {
     /// Whether the destination becomes this ImageSync's, or is.
-    const fn takes(&self) -> bool {
+    pub(super) const fn takes(&self) -> bool {
         matches!(self.kind, Kind::InSync { .. } | Kind::Copy { .. } | Kind::Amend { .. })
     }
 }

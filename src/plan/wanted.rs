@@ -16,7 +16,7 @@ use super::{
     target::Target,
 };
 use crate::{
-    api::{self, ImageSync, Record, Referrers, Select},
+    api::{self, ImageSync, Interval, Record, Referrers, Select},
     digest::Digest,
     reference::{Named, Repository, Tag},
 };
@@ -27,6 +27,8 @@ pub struct Wanted {
     pub(super) claimant: Arc<Claimant>,
     pub(super) images: Vec<Arc<Image>>,
     pub(super) targets: Vec<Arc<Target>>,
+    /// How often all that is on targets is walked.
+    pub(super) deep_interval: Interval,
     schedule: Schedule,
 }
 
@@ -90,7 +92,9 @@ impl Wanted {
             .map(Arc::new)
             .collect();
         let schedule = Schedule::read(spec, &mut check);
-        let wanted = Self { claimant: Arc::new(Claimant::of(object)), images, targets, schedule };
+        let deep_interval = spec.deep_interval.unwrap_or(Interval::DAY);
+        let wanted =
+            Self { claimant: Arc::new(Claimant::of(object)), images, targets, deep_interval, schedule };
         // What collides is known only where all names are.
         if check.is_clean() {
             spec_collision::check(&wanted, &mut check);

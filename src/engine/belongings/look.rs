@@ -6,7 +6,7 @@ use super::{Attached, Listings};
 use crate::{
     digest::Digest,
     engine::{error::Error, roots::Roots},
-    plan::{Referred, Referrers},
+    plan::{Referred, Referring},
     registry::{At, Attachment, Listing},
     store::Store,
 };
@@ -27,12 +27,12 @@ pub(crate) async fn look(
     root: &Digest,
     roots: &Roots,
     listings: &Listings,
-) -> Result<Referrers, Error> {
+) -> Result<Referring, Error> {
     let (listing, attached) = tokio::join!(source.referrers(root), listings.of(source));
     let (listing, attached) = (listing.map_err(Error::source)?, attached?);
     let has_api = listing != Listing::NoApi;
     if !has_api && attached.is_unlisted {
-        return Ok(Referrers::Untold);
+        return Ok(Referring::Untold);
     }
     let mut found = under_tags(source, root, &attached, has_api).await?;
     found.extend(listed(root, listing));
@@ -50,7 +50,7 @@ pub(crate) async fn look(
         let looks: Vec<Vec<Referred>> = stream::iter(looks).buffer_unordered(PARALLEL).try_collect().await?;
         found.extend(looks.into_iter().flatten());
     }
-    Ok(Referrers::found(found, of_root))
+    Ok(Referring::found(found, of_root))
 }
 
 fn listed(subject: &Digest, listing: Listing) -> impl Iterator<Item = Referred> {

@@ -35,6 +35,7 @@ fn action(source: &str, target: &str, destination: &str, kind: Kind) -> Action {
         destination: destination.parse().unwrap(),
         overwrite: Overwrite::Always,
         content: std::sync::Arc::default(),
+        referrers: None,
         kind,
         reason: String::new(),
     }

@@ -4,7 +4,7 @@
 //! planned     what the plan found out, of what is tried and of what is not
 //! intended    a tag is going to be written      reaches the disk before the tag is sent
 //! sent        what came of sending it
-//! complete    all that belongs to it is there
+//! complete    all that belongs to it is there, and which referrers these are
 //! failed      it went wrong
 //! ```
 
@@ -86,7 +86,9 @@ pub(crate) fn found(records: &mut Records, action: &Action, now: Timestamp) {
 /// A tag shows the right digest, and all that belongs to it is there.
 pub(crate) fn complete(records: &mut Records, action: &Action, now: Timestamp) {
     change(records, action, now, |entry| {
-        entry.map(|entry| TargetRecord { state: State::InSync, class: None, message: None, ..entry })
+        let (referrers, checked) = (action.referrers.clone(), Some(now));
+        let (state, class, message) = (State::InSync, None, None);
+        entry.map(|entry| TargetRecord { referrers, checked, state, class, message, ..entry })
     });
 }
 
@@ -97,7 +99,17 @@ pub(crate) fn failed(records: &mut Records, action: &Action, error: &Error, now:
 
 /// A tag was there with the right digest.
 fn seen(records: &mut Records, action: &Action, origin: Origin, now: Timestamp) {
-    change(records, action, now, |_| Some(new(action, action.digest.as_ref()?, origin, State::InSync, now)));
+    change(records, action, now, |entry| {
+        let digest = action.digest.as_ref()?;
+        let new = new(action, digest, origin, State::InSync, now);
+        let Some(entry) = entry.filter(|entry| entry.digest == *digest) else {
+            return Some(TargetRecord { referrers: action.referrers.clone(), ..new });
+        };
+        // What was brought stays known; where it was looked for now, it is what is there.
+        let referrers = action.referrers.clone().or(entry.referrers);
+        let (source_digest, platforms) = (entry.source_digest, entry.platforms);
+        Some(TargetRecord { referrers, source_digest, platforms, checked: entry.checked, ..new })
+    });
 }
 
 /// A tag was there with the right digest, and something that belongs to it is not.
@@ -150,8 +162,13 @@ fn change(
     let tag = action.tag.as_ref().map(Tag::as_str);
     let mut record = records.get_or_empty(&action.image, tag);
     if let Some(digest) = &action.digest {
+        let source = Some(action.source.repository.to_string());
+        if record.source_digest.as_ref() != Some(digest) || record.source != source {
+            record.first_seen = None;
+        }
+        record.first_seen.get_or_insert(now);
         record.source_digest = Some(digest.clone());
-        record.source = Some(action.source.repository.to_string());
+        record.source = source;
     }
     let reference = action.destination.to_string();
     replace(&mut record, &action.target, &reference, now, |entry| {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::{
     api::ImageSync,
-    plan::{Listings, Observed, Ownership, Questions, Seen, Wanted, decide, select},
+    plan::{Listings, Observed, Ownership, Questions, Referring, Seen, Wanted, decide, select},
     records,
     reference::Reference,
     registry::{Answer, Cause},
@@ -108,13 +108,16 @@ impl World {
         let selection = select(wanted, &Listings::new());
         let mut observed = Observed::default();
         loop {
-            let Questions { sources, targets } = selection.questions(&self.records, &observed);
-            if sources.is_empty() && targets.is_empty() {
+            let questions = selection.questions(&self.records, &observed);
+            if questions.is_empty() {
                 return decide(wanted, &selection, &self.records, &observed, &Ownership::default(), now());
             }
+            let Questions { sources, targets, referrers } = questions;
             observed.extend(Observed {
+                referrers: referrers.into_iter().map(|one| (one, Referring::found([], 0))).collect(),
                 sources: sources.into_iter().map(|at| (at.clone(), self.see(&at))).collect(),
                 targets: targets.into_iter().map(|(t, at)| ((t, at.clone()), self.see(&at))).collect(),
+                ..Observed::default()
             });
         }
     }
