@@ -18,6 +18,7 @@ mod kill;
 mod oracles;
 mod pair;
 mod reference;
+mod referrers;
 mod registry;
 mod repair;
 mod selfcheck;
