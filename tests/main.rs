@@ -13,6 +13,7 @@
 
 mod apiserver;
 mod command;
+mod cosign;
 mod faults;
 mod kill;
 mod oracles;

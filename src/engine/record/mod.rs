@@ -119,7 +119,9 @@ fn amend(records: &mut Records, action: &Action, origin: Origin, now: Timestamp)
         let new = new(action, digest, origin, State::Pending, now);
         // What was brought before stays known, until it is known better.
         Some(match entry {
-            Some(entry) if entry.digest == *digest => TargetRecord { origin, state: State::Pending, ..entry },
+            Some(entry) if entry.digest == *digest => {
+                TargetRecord { origin, previous_digest: None, state: State::Pending, ..entry }
+            }
             _ => new,
         })
     });
