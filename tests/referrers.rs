@@ -476,10 +476,9 @@ async fn several_tags_and_targets_of_one_image_share_one_reading_of_what_belongs
     let again = requests.len();
     desk.synced().await;
     let requests = from.requests();
-    assert!(requests[again..].iter().all(|seen| seen.method == Method::HEAD
-        || seen.path.contains("/tags/list")
-        || seen.path.contains("/referrers/")
-        || seen.path.ends_with(pair.image.digest().as_str())), "what was brought is looked at, and not read again");
+    // What was brought is looked at and not read again; and what its index names is read from a target.
+    let reads = requests[again..].iter().filter(|seen| seen.method == Method::GET);
+    assert!(reads.into_iter().all(|seen| seen.path.contains("/tags/list") || seen.path.contains("/referrers/")));
 }
 
 #[tokio::test]

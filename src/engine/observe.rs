@@ -5,7 +5,7 @@ use futures::{StreamExt as _, stream};
 use super::{Access, Engine, belongings};
 use crate::{
     class::Class,
-    plan::{Listed, Listings, Observed, Questions, Referring, Seen, Subject, Wanted},
+    plan::{Listed, Listings, Look, Observed, Questions, Referring, Seen, Wanted},
     reference::Reference,
     registry::{self, At},
     store::{self, Store},
@@ -44,9 +44,9 @@ impl Engine {
             ((target, reference), seen)
         });
         let listings = belongings::Listings::default();
-        let referrers = questions.referrers.into_iter().map(|subject| async {
-            let seen = self.look_at_referrers(&subject, &listings, access).await;
-            (subject, seen)
+        let referrers = questions.referrers.into_iter().map(|look| async {
+            let seen = self.look_at_referrers(&look, &listings, access).await;
+            (look.subject, seen)
         });
         let (sources, targets, referrers) = tokio::join!(
             stream::iter(sources).buffer_unordered(AT_ONCE).collect(),
@@ -58,13 +58,16 @@ impl Engine {
 
     async fn look_at_referrers(
         &self,
-        (image, _): &Subject,
+        Look { subject: (image, _), near }: &Look,
         listings: &belongings::Listings,
         access: &Access,
     ) -> Referring {
         let source = self.stores.open(&image.repository, &access.source);
         let Some(root) = &image.digest else { return Referring::Untold };
-        match belongings::look(&source, root, &self.roots, listings).await {
+        let near = near.as_ref().map(|(target, repository)| {
+            self.stores.open(repository, access.target(target))
+        });
+        match belongings::look(&source, near.as_ref(), root, &self.roots, listings).await {
             Ok(found) => found,
             Err(error) => {
                 let message = format!("cannot tell what refers to {}: {}", image.familiar(), error.message());

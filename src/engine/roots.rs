@@ -45,18 +45,31 @@ impl Roots {
         }
     }
 
-    /// The manifests that an image's root names; none where it is no index.
+    /// The manifests that an image's root names; none where it is no index. If it has to be read it is read from `near`, where
+    /// that has it.
     ///
     /// # Errors
     ///
-    /// Those of reading the root.
-    pub(crate) async fn children(&self, store: &Store, root: &Digest) -> Result<Vec<Digest>, store::Error> {
-        match self.lock().roots.get(&key(store, root)) {
-            Some(Root::Image) => return Ok(Vec::new()),
-            Some(Root::Index(index)) => return Ok(children(index)),
-            None => {}
+    /// Those of reading the root from the source.
+    pub(crate) async fn children(
+        &self,
+        source: &Store,
+        near: Option<&Store>,
+        root: &Digest,
+    ) -> Result<Vec<Digest>, store::Error> {
+        for store in [Some(source), near].into_iter().flatten() {
+            match self.lock().roots.get(&key(store, root)) {
+                Some(Root::Image) => return Ok(Vec::new()),
+                Some(Root::Index(index)) => return Ok(children(index)),
+                None => {}
+            }
         }
-        Ok(children(&self.read(store, root).await?))
+        if let Some(near) = near
+            && let Ok(manifest) = self.read(near, root).await
+        {
+            return Ok(children(&manifest));
+        }
+        Ok(children(&self.read(source, root).await?))
     }
 
     /// The root of an image.

@@ -44,7 +44,7 @@ pub use self::{
     observed::{Listed, Listings, Observed, Seen},
     ownership::{Claimant, Ownership},
     questions::Questions,
-    referrers::{Referred, Referring, Subject, is_due},
+    referrers::{Look, Referred, Referring, Subject, is_due},
     render::Summary,
     schedule::{Ended, Schedule},
     select::{Selection, select},

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{
     Observed, Overwrite, Seen, Selection,
-    referrers::Subject,
+    referrers::Look,
     resolve::{Memory, Resolved, resolve},
 };
 use crate::{records::Records, reference::Reference};
@@ -18,7 +18,7 @@ pub struct Questions {
     pub targets: Vec<(String, Reference)>,
     /// What refers to images at the source, each once. To be answered after all that was asked before it: what signs a tag's
     /// image is looked for once it is known which image that is.
-    pub referrers: Vec<Subject>,
+    pub referrers: Vec<Look>,
 }
 
 impl Questions {
@@ -67,7 +67,7 @@ impl Selection {
         }
         keep_first(&mut questions.sources);
         keep_first(&mut questions.targets);
-        keep_first(&mut questions.referrers);
+        keep_first_looks(&mut questions.referrers);
         questions
     }
 }
@@ -92,4 +92,11 @@ impl Resolved<'_> {
 fn keep_first<T: Clone + Eq + std::hash::Hash>(list: &mut Vec<T>) {
     let mut seen = HashSet::with_capacity(list.len());
     list.retain(|item| seen.insert(item.clone()));
+}
+
+/// Of several that ask the same, one that knows where the image is near.
+fn keep_first_looks(list: &mut Vec<Look>) {
+    let mut seen = HashSet::with_capacity(list.len());
+    list.sort_by_key(|look| look.near.is_none());
+    list.retain(|look| seen.insert(look.subject.clone()));
 }

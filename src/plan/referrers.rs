@@ -15,7 +15,7 @@ use crate::{
     api::{Interval, Record, Referrers, TargetRecord},
     class::{Class, Retry},
     digest::Digest,
-    reference::Reference,
+    reference::{Reference, Repository},
 };
 
 /// How long what belongs to a digest is looked for on every run: signatures are made after the image was pushed, and do not
@@ -26,6 +26,16 @@ const HASH: usize = 16;
 
 /// An image whose referrers are looked for: where it is, by digest, and what of it is wanted.
 pub type Subject = (Reference, Arc<Content>);
+
+/// A question: what refers to an image?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// The image at its source.
+    pub subject: Subject,
+    /// A target, by its name, and the repository there which shows the very image: what its index names can be read there, which
+    /// takes nothing from a limit that the source may have.
+    pub near: Option<(String, Repository)>,
+}
 
 /// One thing that belongs to a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,26 +114,35 @@ impl Resolved<'_> {
         memory: &Memory<'_>,
         answered: &Observed,
         deep_interval: Interval,
-    ) -> Option<Subject> {
+    ) -> Option<Look> {
         let content = &self.artifact.image.content;
         let digest = self.digest.filter(|_| content.referrers != Referrers::Exclude)?;
-        let is_wanted = self.destinations.iter().any(|destination| {
-            let Some(reference) = destination.name.reference() else { return false };
+        let (mut is_wanted, mut near) = (false, None);
+        for destination in &self.destinations {
+            let Some(reference) = destination.name.reference() else { continue };
+            let target = &destination.target;
             let remembered = memory.name(reference);
             let entry = remembered.map(|name| name.target).filter(|entry| speaks_of(entry, digest));
-            match answered.target(&destination.target.name, reference) {
+            let seen = answered.target(&target.name, reference);
+            is_wanted |= match seen {
                 None => self.settled && self.is_looked_for(digest, entry, answered.now, deep_interval),
                 Some(Seen::Digest(found)) if shows(found, digest, entry) => {
                     self.is_looked_for(digest, entry, answered.now, deep_interval)
                 }
-                Some(Seen::Digest(_)) => {
-                    destination.target.overwrite == Overwrite::Always && self.is_at_source()
-                }
+                Some(Seen::Digest(_)) => target.overwrite == Overwrite::Always && self.is_at_source(),
                 Some(Seen::Absent) => self.is_at_source(),
                 Some(Seen::Failed { .. }) => false,
+            };
+            let is_there = match seen {
+                Some(Seen::Digest(found)) => found == digest,
+                None => self.settled && entry.is_some_and(|entry| entry.digest == *digest),
+                Some(Seen::Absent | Seen::Failed { .. }) => false,
+            };
+            if near.is_none() && is_there {
+                near = Some((target.name.clone(), reference.repository.clone()));
             }
-        });
-        is_wanted.then(|| self.subject(digest))
+        }
+        is_wanted.then(|| Look { subject: self.subject(digest), near })
     }
 
     /// What is known of its referrers, if they were looked for.

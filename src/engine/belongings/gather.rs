@@ -98,7 +98,10 @@ async fn referring(source: &Store, subject: Subject, attached: &Attached) -> Res
     let referrers = match listing {
         Listing::Referrers(referrers) => referrers,
         Listing::NoApi if tags.contains_key(&Attachment::Fallback) => {
-            source.fallback_referrers(&subject.digest).await.map_err(Error::source)?
+            let mut named = source.fallback_referrers(&subject.digest).await.map_err(Error::source)?;
+            let mut seen = BTreeSet::new();
+            named.retain(|one| seen.insert(one.digest.clone()));
+            named
         }
         Listing::NoApi => Vec::new(),
     };

@@ -16,7 +16,8 @@ const PARALLEL: usize = 8;
 
 /// What belongs to the image with the digest `root`, whose tag was looked at before.
 ///
-/// What a tag that is made from a digest holds is told from a HEAD. What refers to referrers is not looked for: it is brought
+/// What an index names is read from a target that shows it, `near`, if there is one: reading it from the source would count as a
+/// pull. What a tag that is made from a digest holds is told from a HEAD. What refers to referrers is not looked for: it is brought
 /// with them.
 ///
 /// # Errors
@@ -24,6 +25,7 @@ const PARALLEL: usize = 8;
 /// All that keeps any of it from being told: what could not be seen is not "none".
 pub(crate) async fn look(
     source: &Store,
+    near: Option<&Store>,
     root: &Digest,
     roots: &Roots,
     listings: &Listings,
@@ -39,7 +41,7 @@ pub(crate) async fn look(
     let of_root = found.len();
     // Without a tag that could belong to a child, it does not matter whether there are any.
     if has_api || attached.has_others_than(root) {
-        let children = roots.children(source, root).await.map_err(Error::source)?;
+        let children = roots.children(source, near, root).await.map_err(Error::source)?;
         let looks = children.iter().map(|child| async {
             let mut found = under_tags(source, child, &attached, has_api).await?;
             if has_api {

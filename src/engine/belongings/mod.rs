@@ -63,3 +63,6 @@ impl Belongings {
         self.iter().flat_map(|one| one.tree.manifests())
     }
 }
+
+#[cfg(test)]
+mod tests;

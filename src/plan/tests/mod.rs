@@ -115,7 +115,7 @@ impl World {
 
     fn answer(&self, Questions { sources, targets, referrers }: Questions) -> Observed {
         Observed {
-            referrers: referrers.into_iter().map(|one| (one.clone(), self.refers(&one))).collect(),
+            referrers: referrers.into_iter().map(|look| (look.subject.clone(), self.refers(&look.subject))).collect(),
             sources: sources.into_iter().map(|at| (at.clone(), self.see(&at))).collect(),
             targets: targets.into_iter().map(|(target, at)| ((target, at.clone()), self.see(&at))).collect(),
             ..Observed::default()

@@ -77,7 +77,18 @@ fn referrers_are_looked_for_once_it_is_known_which_image_the_tag_shows() {
     observed.extend(world.answer(first));
     let second = selection.questions(&world.records, &observed);
     assert_eq!((second.sources.len(), second.targets.len()), (0, 0));
-    assert_eq!(second.referrers.iter().map(|(image, _)| image).collect::<Vec<_>>(), [&at_source()]);
+    let [look] = second.referrers.as_slice() else { panic!("{second:#?}") };
+    assert_eq!((&look.subject.0, &look.near), (&at_source(), &None));
+}
+
+#[test]
+fn an_image_that_a_target_shows_is_read_there() {
+    for image in ["", ", immutableTags: ['.*']"] {
+        let spec = spec(image);
+        let world = synced(&spec, signed(&[]));
+        let [look] = &asked(&world, &spec).referrers[..] else { panic!("it is asked once") };
+        assert_eq!(look.near, Some(("t".to_owned(), "r.example/a".parse().unwrap())));
+    }
 }
 
 #[test]

@@ -114,7 +114,7 @@ impl World {
             }
             let Questions { sources, targets, referrers } = questions;
             observed.extend(Observed {
-                referrers: referrers.into_iter().map(|one| (one, Referring::found([], 0))).collect(),
+                referrers: referrers.into_iter().map(|look| (look.subject, Referring::found([], 0))).collect(),
                 sources: sources.into_iter().map(|at| (at.clone(), self.see(&at))).collect(),
                 targets: targets.into_iter().map(|(t, at)| ((t, at.clone()), self.see(&at))).collect(),
                 ..Observed::default()
