@@ -37,8 +37,8 @@ impl Remote {
     ///
     /// # Errors
     ///
-    /// Only a 404 says that there is no API, and only for a repository that is there ([`Cause::NotFound`] for one that is not).
-    /// All else that is no list is an error, as is a list that is too long or never ends: what could not be listed
+    /// A 404 says that there is no API, for a repository that is there ([`Cause::NotFound`] for one that is not), and so does a
+    /// redirect to another host's web page. All else that is no list is an error, as is a list that is too long or never ends: what could not be listed
     /// is not "none".
     pub async fn referrers(&self, subject: &Digest) -> Result<Listing, Error> {
         let api = self.memory().api(self.repository().path());
@@ -87,6 +87,11 @@ impl Place<'_> {
                 Cause::NotFound { answer } if !has_api && !answer.has(&["NAME_UNKNOWN"]) => Ok(Listing::NoApi),
                 cause => Err(cause),
             };
+        }
+        // Some registries send whoever asks for what they do not have to a page of another host, to log in there. All else that
+        // is asked of such a registry is answered; where it is not, that is an error by itself.
+        if response.is_foreign && response.is_web_page() && !has_api {
+            return Ok(Listing::NoApi);
         }
         let (mut asked, mut found) = (BTreeSet::new(), Found::default());
         loop {

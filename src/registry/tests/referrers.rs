@@ -112,6 +112,14 @@ async fn what_is_no_list_and_no_404_of_the_registry_is_an_error_and_not_none(
 }
 
 #[tokio::test]
+async fn a_registry_that_sends_who_asks_to_a_login_page_elsewhere_has_no_api() {
+    let page = Fake::start(|_, _| reply(200).header("content-type", "text/html").body("<html>")).await;
+    let there = page.address;
+    let fake = Fake::start(move |_, _| reply(302).header("location", format!("http://{there}/login"))).await;
+    assert_eq!(open(&fake).referrers(&subject()).await.unwrap(), Listing::NoApi);
+}
+
+#[tokio::test]
 async fn a_404_from_a_registry_that_had_an_api_is_an_error() {
     let fake = Fake::start(|_, before| if before == 0 { list(&["a"]) } else { unknown_path() }).await;
     let remote = open(&fake);
