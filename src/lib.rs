@@ -8,7 +8,7 @@
 //! - [`records`]: what was selected and written, as it is remembered
 //! - [`registry`]: the distribution protocol
 //! - [`api`]: the kinds that people and the system write, and their rules
-//! - [`mod@reference`] and [`digest`]: the names of images and of bytes
+//! - [`mod@reference`], [`digest`] and [`platform`]: the names of images and of bytes, and what images run on
 //! - [`class`]: the classes of errors
 //! - [`telemetry`]: the log, as lines or as JSON
 
@@ -18,6 +18,7 @@ pub mod cli;
 pub mod digest;
 pub mod engine;
 pub mod plan;
+pub mod platform;
 pub mod records;
 pub mod reference;
 pub mod registry;

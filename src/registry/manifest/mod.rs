@@ -2,12 +2,16 @@
 
 mod descriptor;
 mod parse;
+mod subset;
 #[cfg(test)]
 mod tests;
 
 use bytes::Bytes;
 
-pub use self::descriptor::{Blob, Descriptor};
+pub use self::{
+    descriptor::{Blob, Descriptor},
+    subset::{Child, Subset, Verdict},
+};
 use crate::{
     class::Class,
     digest::{Digest, DigestError},
