@@ -18,7 +18,7 @@ pub struct Platform {
 }
 
 /// The platforms that are wanted of an image: at least one, each once, in an order of their own. A clone costs a counter.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Platforms(Arc<[Platform]>);
 
 /// Why a string is not a platform.

@@ -194,7 +194,7 @@ fn lacks_content(answer: &Answer, manifest: &Manifest) -> bool {
         children.cloned().chain(manifest.blobs().into_iter().map(|blob| blob.digest))
     };
     answer.has(&["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"])
-        || named().any(|digest| answer.text.contains(digest.as_str()))
+        || named().any(|digest| answer.digests.contains(&digest))
 }
 
 fn content_type(response: &Response) -> String {
