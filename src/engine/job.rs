@@ -72,20 +72,22 @@ impl Job {
         self.places.push(Place {
             target: action.target.clone(),
             repository: repository.clone(),
-            complete: !repair && complete.contains(&(&action.target, repository, &self.digest)),
+            complete: !repair
+                && complete.contains(&(&action.target, repository, &self.digest, &self.content)),
             repair,
             actions: vec![number],
         });
     }
 }
 
-type PlaceKey<'a> = (&'a str, &'a Repository, &'a Digest);
+type PlaceKey<'a> = (&'a str, &'a Repository, &'a Digest, &'a Content);
 
 /// Where a tag was seen that already shows the image it is to show.
 fn complete_places(plan: &Plan) -> BTreeSet<PlaceKey<'_>> {
     let in_sync = plan.actions.iter().filter(|action| matches!(action.kind, Kind::InSync { .. }));
     let places = in_sync.filter_map(|action| {
-        Some((action.target.as_str(), &action.destination.repository, action.digest.as_ref()?))
+        let (digest, content) = (action.digest.as_ref()?, action.content.as_ref());
+        Some((action.target.as_str(), &action.destination.repository, digest, content))
     });
     places.collect()
 }

@@ -8,7 +8,9 @@
 //!     wants      what a target waits for; one that is slow is served apart
 //!     known      what is where, and what is on its way
 //!     send       read once; fanout to several targets, upload to one
-//!   publish    its manifests, the tag last
+//!   sparse     an index of some platforms: as it is, or rewritten
+//!   publish    its manifests
+//!   tag        the tags, last
 //! record     what the journal holds before and after
 //! trouble    what is wrong with what was applied
 //! status     an ImageSync's status, from that
@@ -27,7 +29,9 @@ mod progress;
 mod publish;
 mod record;
 mod send;
+mod sparse;
 mod status;
+mod tag;
 mod transfer;
 mod tree;
 mod trouble;
@@ -49,6 +53,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::store::Stores;
+use sparse::Sparse;
 use transfer::Transfers;
 
 /// Looks at registries and copies images. One serves all ImageSyncs of a process at the same time, so that they
@@ -57,6 +62,7 @@ use transfer::Transfers;
 pub struct Engine {
     stores: Stores,
     transfers: Transfers,
+    sparse: Sparse,
     jobs: Arc<Semaphore>,
     progress: Progress,
 }
@@ -66,6 +72,7 @@ impl Engine {
     #[must_use]
     pub fn new(stores: Stores, progress: Progress) -> Self {
         let jobs = Arc::new(Semaphore::new(apply::JOBS_AT_ONCE));
-        Self { transfers: Transfers::new(progress.clone()), stores, jobs, progress }
+        let (transfers, sparse) = (Transfers::new(progress.clone()), Sparse::default());
+        Self { stores, transfers, sparse, jobs, progress }
     }
 }
