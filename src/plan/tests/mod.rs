@@ -11,6 +11,7 @@ mod scale;
 mod selection;
 mod specs;
 mod stale;
+mod subset;
 
 use std::collections::{BTreeMap, HashMap};
 
