@@ -17,6 +17,7 @@ mod faults;
 mod kill;
 mod oracles;
 mod pair;
+mod platforms;
 mod reference;
 mod registry;
 mod repair;

@@ -85,7 +85,9 @@ pub enum Error {
     },
     /// Signatures are required, some platforms are wanted, and the target takes no index that names what is not there.
     #[error(
-        "{repository} takes no index that names platforms which are not there, so it would have to be rewritten and would          lose its signatures, and they are required: mirror all platforms, or let the registry take such an index (in          distribution, `validation.manifests.indexes.platforms: none`)"
+        "{repository} takes no index that names platforms which are not there, so it would have to be rewritten and would \
+         lose its signatures, and they are required: mirror all platforms, or let the registry take such an index (in \
+         distribution, `validation.manifests.indexes.platforms: none`)"
     )]
     WouldLoseSignatures {
         /// The target.
@@ -93,7 +95,8 @@ pub enum Error {
     },
     /// The source is pinned to a digest, which is the only name it has on the target, and the index has to be rewritten.
     #[error(
-        "{repository} takes no index that names platforms which are not there, and one that is rewritten has another digest          than the one it is pinned to: write a tag in the source or in the target's tags, or mirror all platforms"
+        "{repository} takes no index that names platforms which are not there, and one that is rewritten has another digest \
+         than the one it is pinned to: write a tag in the source or in the target's tags, or mirror all platforms"
     )]
     OtherDigest {
         /// The target.
