@@ -6,6 +6,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use tokio::sync::OnceCell;
+
 use super::{error::Error, tree::Tree};
 use crate::{
     digest::Digest,
@@ -102,9 +104,12 @@ pub(crate) struct Grounds {
     pub(crate) is_sent_again: bool,
 }
 
-/// Which repositories take an index that names what is not there, as one credential sees it. One for the process.
+/// Which repositories take an index that names what is not there, as one credential sees it. One for the process: each is
+/// asked once, by whoever wants to know it first.
 #[derive(Clone, Default)]
-pub(crate) struct Sparse(Arc<Mutex<HashMap<(Account, Repository), bool>>>);
+pub(crate) struct Sparse(Arc<Mutex<HashMap<(Account, Repository), Takes>>>);
+
+type Takes = Arc<OnceCell<bool>>;
 
 impl Sparse {
     /// Chooses what the tags of a repository are made to show. Where nobody knows what the target takes, it is asked, by the
@@ -120,47 +125,56 @@ impl Sparse {
         grounds: Grounds,
     ) -> Result<Shown<'t>, Error> {
         let Some(cut) = &tree.cut else { return Ok(Shown::as_it_is(tree)) };
-        let known = self.table().get(&key(target)).copied();
-        let may_rewrite = !grounds.is_required;
-        if may_rewrite && (grounds.was_rewritten || known == Some(false)) {
+        let known = self.takes(target);
+        let is_refused = grounds.was_rewritten || known.get() == Some(&false);
+        if is_refused && !grounds.is_required {
             return Ok(Shown::rewritten(tree, cut));
         }
-        if !grounds.is_sent_again && (grounds.is_there || known == Some(true)) {
+        if grounds.is_there && !grounds.is_sent_again {
             return Ok(Shown::as_it_is(tree));
         }
-        let asked = target.put_manifest(&At::Digest(tree.root.digest.clone()), &tree.root).await;
-        match asked.map_err(Error::target) {
-            Ok(()) => {
-                self.learn(target, true);
-                Ok(Shown::as_it_is(tree))
-            }
-            // Of one that does not say what it lacks: what it was just sent cannot be it.
-            Err(error)
-                if cut.explains(&error)
-                    || (grounds.is_sent_again && error.missing().is_some_and(<[_]>::is_empty)) =>
-            {
-                self.learn(target, false);
-                if may_rewrite {
-                    return Ok(Shown::rewritten(tree, cut));
-                }
+        let takes = if grounds.is_sent_again || is_refused {
+            let takes = ask(tree, cut, target, grounds.is_sent_again).await?;
+            self.learn(target, takes);
+            takes
+        } else {
+            *known.get_or_try_init(|| ask(tree, cut, target, false)).await?
+        };
+        match takes {
+            true => Ok(Shown::as_it_is(tree)),
+            false if grounds.is_required => {
                 Err(Error::WouldLoseSignatures { repository: target.repository().clone() })
             }
-            Err(error) => Err(error),
+            false => Ok(Shown::rewritten(tree, cut)),
         }
     }
 
     /// The target took such an index, or refused it.
     pub(crate) fn learn(&self, target: &Store, takes: bool) {
-        if !takes {
-            let repository = target.repository();
-            tracing::info!(%repository, "it takes no index that names what is not there: such indexes are rewritten");
-        }
-        self.table().insert(key(target), takes);
+        self.table().insert(key(target), Arc::new(OnceCell::new_with(Some(takes))));
     }
 
-    fn table(&self) -> MutexGuard<'_, HashMap<(Account, Repository), bool>> {
+    fn takes(&self, target: &Store) -> Takes {
+        Arc::clone(self.table().entry(key(target)).or_default())
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<(Account, Repository), Takes>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Asks whether a target takes the index as it is.
+async fn ask(tree: &Tree, cut: &Cut, target: &Store, is_sent_again: bool) -> Result<bool, Error> {
+    let asked = target.put_manifest(&At::Digest(tree.root.digest.clone()), &tree.root).await;
+    let Err(error) = asked.map_err(Error::target) else { return Ok(true) };
+    // If it does not say what it lacks: what it was just sent cannot be it.
+    let names_nothing = error.missing().is_some_and(<[_]>::is_empty);
+    if cut.explains(&error) || (is_sent_again && names_nothing) {
+        let repository = target.repository();
+        tracing::info!(%repository, "it takes no index that names what is not there: such indexes are rewritten");
+        return Ok(false);
+    }
+    Err(error)
 }
 
 fn key(target: &Store) -> (Account, Repository) {

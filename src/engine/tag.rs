@@ -60,7 +60,9 @@ impl Run<'_> {
         target: &Store,
     ) -> Result<bool, Error> {
         let may_write = action.overwrite != Overwrite::Never;
-        if may_write && !shown.is_rewritten {
+        let seen =
+            matches!(&action.kind, Kind::Copy { replaces: Some(seen) } if *seen == shown.manifest.digest);
+        if may_write && !seen {
             return Ok(false);
         }
         let reference = || action.destination.to_string();
