@@ -84,9 +84,15 @@ async fn what_cosign_signed_and_attested_verifies_on_every_kind_of_target() {
     for (source, of) in [(&v3, "v3"), (&olareg, "olareg")] {
         for is_old in [false, true] {
             let form = if is_old { "tags" } else { "bundles" };
-            let (name, image) = (format!("{of}/{form}"), Image::multi(names.len() as u64, &["linux/amd64", "linux/arm64"], &[2_000]));
+            let (name, image) = (
+                format!("{of}/{form}"),
+                Image::multi(names.len() as u64, &["linux/amd64", "linux/arm64"], &[2_000]),
+            );
             source.push(&name, "v1", &image).await;
-            images += &format!("- {{name: {of}-{form}, source: '{}/{name}:v1', referrers: Require}}\n", source.host());
+            images += &format!(
+                "- {{name: {of}-{form}, source: '{}/{name}:v1', referrers: Require}}\n",
+                source.host()
+            );
             signs.push((format!("{}/{name}@{}", source.host(), image.digest()), is_old));
             names.push((name, is_old));
         }
@@ -111,7 +117,9 @@ async fn what_cosign_signed_and_attested_verifies_on_every_kind_of_target() {
     targets[0].push("alone", "v1", &alone).await;
     let of_alone = (format!("{}/alone:v1", targets[0].host()), *is_old, (false, false));
     let all = targets.iter().flat_map(|target| {
-        names.iter().map(move |(name, is_old)| (format!("{}/{name}:v1", target.host()), *is_old, (true, true)))
+        names
+            .iter()
+            .map(move |(name, is_old)| (format!("{}/{name}:v1", target.host()), *is_old, (true, true)))
     });
     let checks = all.chain([of_alone]).map(|(image, is_old, expected)| {
         let cosign = &cosign;

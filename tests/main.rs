@@ -18,6 +18,7 @@ mod faults;
 mod kill;
 mod oracles;
 mod pair;
+mod platforms;
 mod reference;
 mod referrers;
 mod registry;

@@ -51,9 +51,8 @@ async fn assert_same(source: &Http, target: &Http, root: &Digest, count: usize) 
 
 #[tokio::test]
 async fn what_belongs_to_an_image_comes_with_it_between_all_kinds_of_registries() {
-    let kinds = async || {
-        tokio::join!(Registry::v3().start(), Registry::v2_8().start(), Registry::olareg().start())
-    };
+    let kinds =
+        async || tokio::join!(Registry::v3().start(), Registry::v2_8().start(), Registry::olareg().start());
     let (sources, targets) = tokio::join!(kinds(), kinds());
     let (sources, targets) = ([&sources.0, &sources.1, &sources.2], [&targets.0, &targets.1, &targets.2]);
     let image = Image::multi(1, &["linux/amd64", "linux/arm64"], &[3_000]);
@@ -64,7 +63,11 @@ async fn what_belongs_to_an_image_comes_with_it_between_all_kinds_of_registries(
         let there = source.belongings(&name, image.digest()).await.unwrap();
         assert_eq!(there.len(), SIGNED, "{there:#?}");
         let targets_of_spec = targets.map(|target| {
-            format!("- {{name: 't{0}', repository: '{1}/{{path}}'}}\n", target.host().replace(['.', ':'], "-"), target.host())
+            format!(
+                "- {{name: 't{0}', repository: '{1}/{{path}}'}}\n",
+                target.host().replace(['.', ':'], "-"),
+                target.host()
+            )
         });
         let desk = Desk::new(&format!(
             "images:\n- {{name: app, source: '{}/{name}:v1'}}\ntargets:\n{}",
@@ -91,11 +94,8 @@ async fn a_registry_that_lists_referrers_itself_gets_no_index_of_them() {
     Pair::desk(&pair.source.host(), &pair.target.host()).synced().await;
     let mut tags = pair.target.tags(APP).await;
     tags.sort_unstable();
-    let mut expected = vec![
-        "v1".to_owned(),
-        tag(pair.image.digest(), ".sig"),
-        tag(pair.image.children[0].digest(), ".att"),
-    ];
+    let mut expected =
+        vec!["v1".to_owned(), tag(pair.image.digest(), ".sig"), tag(pair.image.children[0].digest(), ".att")];
     expected.sort_unstable();
     assert_eq!(tags, expected);
 }
@@ -308,6 +308,37 @@ async fn an_unsigned_image_is_held_back_where_a_signature_is_required_until_it_h
     }
 }
 
+#[tokio::test]
+async fn of_some_platforms_come_those_signatures_that_still_sign_what_is_there() {
+    for (target, is_rewritten) in [(Registry::v3().sparse_indexes(), false), (Registry::v3(), true)] {
+        let pair = signed(Registry::v3(), target).await;
+        let (kept, left_out) = (&pair.image.children[0], &pair.image.children[1]);
+        let late = Statement::about(&left_out.root, "of what is left out");
+        pair.source.refer(APP, left_out.digest(), &late).await;
+        let host = pair.target.host();
+        let desk = desk(&pair.source.host(), &host, ", platforms: [linux/amd64]");
+        desk.synced().await;
+        let shown = pair.target.digest(APP, "v1").await.unwrap();
+        assert_eq!(shown != *pair.image.digest(), is_rewritten);
+        let of_kept = pair.source.belongings(APP, kept.digest()).await.unwrap();
+        assert_eq!(of_kept.len(), 2);
+        assert_eq!(pair.target.belongings(APP, kept.digest()).await.unwrap(), of_kept);
+        let of_root = pair.target.referrers(APP, pair.image.digest()).await;
+        assert_eq!(of_root.len(), if is_rewritten { 0 } else { 2 }, "what signs the index signs no other");
+        assert_eq!(pair.target.digest(APP, late.digest().as_str()).await, None);
+        desk.run(&["plan", "-f", "sync.yaml"]).await.expect(0);
+        // What refers to what is left out does not matter, and what refers to what is kept does.
+        let later = Statement::about(&left_out.root, "of what is left out, again");
+        pair.source.refer(APP, left_out.digest(), &later).await;
+        desk.run(&["plan", "-f", "sync.yaml"]).await.expect(0);
+        pair.source.refer(APP, kept.digest(), &Statement::about(&kept.root, "of what is kept")).await;
+        desk.run(&["plan", "-f", "sync.yaml"]).await.expect(3);
+        desk.synced().await;
+        assert_eq!(pair.target.belongings(APP, kept.digest()).await.unwrap().len(), 3);
+        desk.run(&["plan", "-f", "sync.yaml"]).await.expect(0);
+    }
+}
+
 /// What others put beside an image on the target, as they describe it.
 async fn put_theirs(pair: &Pair, name: &str) -> Statement {
     let theirs = Statement::about(&pair.image.root, name);
@@ -478,7 +509,9 @@ async fn several_tags_and_targets_of_one_image_share_one_reading_of_what_belongs
     let requests = from.requests();
     // What was brought is looked at and not read again; and what its index names is read from a target.
     let reads = requests[again..].iter().filter(|seen| seen.method == Method::GET);
-    assert!(reads.into_iter().all(|seen| seen.path.contains("/tags/list") || seen.path.contains("/referrers/")));
+    assert!(
+        reads.into_iter().all(|seen| seen.path.contains("/tags/list") || seen.path.contains("/referrers/"))
+    );
 }
 
 #[tokio::test]

@@ -73,7 +73,13 @@ impl Job {
             target: action.target.clone(),
             repository: repository.clone(),
             complete: !repair
-                && complete.contains(&(&action.target, repository, &self.source, &self.digest, &self.content)),
+                && complete.contains(&(
+                    &action.target,
+                    repository,
+                    &self.source,
+                    &self.digest,
+                    &self.content,
+                )),
             repair,
             actions: vec![number],
         });

@@ -9,7 +9,9 @@
 //!     wants      what a target waits for; one that is slow is served apart
 //!     known      what is where, and what is on its way
 //!     send       read once; fanout to several targets, upload to one
-//!   publish    its manifests, the tag last
+//!   sparse     an index of some platforms: as it is, or rewritten
+//!   publish    its manifests
+//!   tag        the tags, last
 //! record     what the journal holds before and after
 //! trouble    what is wrong with what was applied
 //! status     an ImageSync's status, from that
@@ -30,7 +32,9 @@ mod publish;
 mod record;
 mod roots;
 mod send;
+mod sparse;
 mod status;
+mod tag;
 mod transfer;
 mod tree;
 mod trouble;
@@ -53,6 +57,7 @@ use tokio::sync::Semaphore;
 
 use crate::store::Stores;
 use roots::Roots;
+use sparse::Sparse;
 use transfer::Transfers;
 
 /// Looks at registries and copies images. One serves all ImageSyncs of a process at the same time, so that they
@@ -62,6 +67,7 @@ pub struct Engine {
     stores: Stores,
     transfers: Transfers,
     roots: Roots,
+    sparse: Sparse,
     jobs: Arc<Semaphore>,
     progress: Progress,
 }
@@ -71,7 +77,8 @@ impl Engine {
     #[must_use]
     pub fn new(stores: Stores, progress: Progress) -> Self {
         let jobs = Arc::new(Semaphore::new(apply::JOBS_AT_ONCE));
-        let (transfers, roots) = (Transfers::new(progress.clone()), Roots::default());
-        Self { transfers, roots, stores, jobs, progress }
+        let (transfers, sparse, roots) =
+            (Transfers::new(progress.clone()), Sparse::default(), Roots::default());
+        Self { stores, transfers, sparse, roots, jobs, progress }
     }
 }

@@ -58,16 +58,15 @@ impl Engine {
 
     async fn look_at_referrers(
         &self,
-        Look { subject: (image, _), near }: &Look,
+        Look { subject: (image, content), near }: &Look,
         listings: &belongings::Listings,
         access: &Access,
     ) -> Referring {
         let source = self.stores.open(&image.repository, &access.source);
         let Some(root) = &image.digest else { return Referring::Untold };
-        let near = near.as_ref().map(|(target, repository)| {
-            self.stores.open(repository, access.target(target))
-        });
-        match belongings::look(&source, near.as_ref(), root, &self.roots, listings).await {
+        let near =
+            near.as_ref().map(|(target, repository)| self.stores.open(repository, access.target(target)));
+        match belongings::look(&source, near.as_ref(), root, content, &self.roots, listings).await {
             Ok(found) => found,
             Err(error) => {
                 let message = format!("cannot tell what refers to {}: {}", image.familiar(), error.message());

@@ -45,31 +45,30 @@ impl Roots {
         }
     }
 
-    /// The manifests that an image's root names; none where it is no index. If it has to be read it is read from `near`, where
-    /// that has it.
+    /// The root of an image, if it is an index. If it has to be read it is read from `near`, where that has it.
     ///
     /// # Errors
     ///
     /// Those of reading the root from the source.
-    pub(crate) async fn children(
+    pub(crate) async fn index(
         &self,
         source: &Store,
         near: Option<&Store>,
         root: &Digest,
-    ) -> Result<Vec<Digest>, store::Error> {
+    ) -> Result<Option<Manifest>, store::Error> {
         for store in [Some(source), near].into_iter().flatten() {
             match self.lock().roots.get(&key(store, root)) {
-                Some(Root::Image) => return Ok(Vec::new()),
-                Some(Root::Index(index)) => return Ok(children(index)),
+                Some(Root::Image) => return Ok(None),
+                Some(Root::Index(index)) => return Ok(Some(index.clone())),
                 None => {}
             }
         }
         if let Some(near) = near
             && let Ok(manifest) = self.read(near, root).await
         {
-            return Ok(children(&manifest));
+            return Ok(Some(manifest).filter(Manifest::is_index));
         }
-        Ok(children(&self.read(source, root).await?))
+        Ok(Some(self.read(source, root).await?).filter(Manifest::is_index))
     }
 
     /// The root of an image.
@@ -107,8 +106,4 @@ impl Roots {
 
 fn key(store: &Store, root: &Digest) -> Key {
     (store.account().clone(), store.repository().clone(), root.clone())
-}
-
-fn children(index: &Manifest) -> Vec<Digest> {
-    index.children().iter().map(|child| child.digest.clone()).collect()
 }

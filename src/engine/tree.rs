@@ -4,9 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{belongings::Belongings, error::Error};
+use super::{belongings::Belongings, error::Error, sparse::Cut};
 use crate::{
     digest::Digest,
+    platform::Platforms,
     registry::{At, Blob, Descriptor, Manifest},
     store::Store,
 };
@@ -25,6 +26,8 @@ const PARALLEL: usize = 8;
 pub(crate) struct Tree {
     /// What the tag points at.
     pub(crate) root: Manifest,
+    /// What of the root is left out, if anything is.
+    pub(crate) cut: Option<Cut>,
     /// The images below the root; they depend on blobs only.
     pub(crate) images: Vec<Manifest>,
     /// The indexes below the root, each after the indexes that it names.
@@ -36,17 +39,31 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// Reads the manifests of an image by their digests, below a root that was read.
+    /// Reads the manifests of an image by their digests, below a root that was read: of an index, what is there for these
+    /// platforms, or all.
     ///
     /// # Errors
     ///
-    /// Those of the registry; [`Error::TooDeep`], [`Error::TooMany`] and [`Error::TooLarge`] for an image that is built to
+    /// Those of the registry; [`Error::NoPlatform`]; [`Error::TooDeep`], [`Error::TooMany`] and [`Error::TooLarge`] for an image that is built to
     /// exhaust us.
-    pub(crate) async fn of(source: &Store, root: Manifest) -> Result<Self, Error> {
+    pub(crate) async fn of(
+        source: &Store,
+        root: Manifest,
+        platforms: Option<&Platforms>,
+    ) -> Result<Self, Error> {
         let digest = &root.digest.clone();
+        let cut = match platforms {
+            Some(platforms) => Cut::of(&root, platforms, source.repository())?,
+            None => None,
+        };
         let mut below: HashMap<Digest, Manifest> = HashMap::new();
         let mut seen = BTreeSet::from([digest.clone()]);
         let mut next = unseen(&mut seen, [&root]);
+        if let Some(cut) = &cut {
+            next.retain(|child| !cut.left_out.contains(&child.digest));
+            // What is left out here may be within an index that is not.
+            seen.retain(|digest| !cut.left_out.contains(digest));
+        }
         let mut bytes = root.bytes.len() as u64;
         for depth in 0.. {
             if next.is_empty() {
@@ -86,7 +103,7 @@ impl Tree {
         let mut indexes = Vec::new();
         take_indexes(&root, &mut below, &mut indexes);
         let (images, belongings) = (below.into_values().collect(), Belongings::default());
-        Ok(Self { images, indexes, root, blobs, belongings })
+        Ok(Self { images, indexes, root, cut, blobs, belongings })
     }
 
     /// The same tree with what belongs to it.

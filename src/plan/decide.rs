@@ -11,7 +11,7 @@ use super::{
     resolve::{Memory, Resolved, resolve},
     rules::{self, Decision, Input},
     select::Unlisted,
-    stale,
+    stale, subset,
     target::Target,
 };
 use crate::{
@@ -60,13 +60,19 @@ pub fn decide(
             actions.push(Action { referrers, ..action(this, destination, decision) });
         }
     }
+    let rewriting = subset::rewriting(records);
+    let mut images = selection.images.clone();
+    for image in &mut images {
+        image.notes.extend(wanted.platform_notes(&image.image, &rewriting));
+    }
     actions.extend(selection.unlisted.iter().flat_map(|unlisted| failures(wanted, unlisted, now)));
     Plan {
         namespace: wanted.claimant.namespace().map(ToOwned::to_owned),
         name: wanted.claimant.name().to_owned(),
         actions,
-        images: selection.images.clone(),
+        images,
         stale: stale::find(wanted, selection, &resolved, records, now),
+        rewriting,
     }
 }
 

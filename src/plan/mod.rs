@@ -5,7 +5,8 @@
 //! Wanted::from_object          the spec, parsed and checked              wanted, target, invalid, spec_collision
 //! select(wanted, listings)     the artifacts, chosen from listings       select, filter, pattern, range, version
 //! selection.questions(...)     the HEADs to make, round by round         questions
-//! decide(...)                  one action for each name, with a reason   decide, rules, referrers, collision, loops, ownership
+//! decide(...)                  one action for each name, with a reason   decide, rules, subset, referrers, collision, loops,
+//!                                                                        ownership
 //! plan.stale                   what becomes of records nothing needs     stale, left
 //! plan.render()                the plan, for people                      render
 //! ```
@@ -33,6 +34,7 @@ mod schedule;
 mod select;
 mod spec_collision;
 mod stale;
+mod subset;
 mod target;
 mod version;
 mod wanted;

@@ -6,6 +6,7 @@ use super::{
     Observed, Overwrite, Seen, Selection,
     referrers::Look,
     resolve::{Memory, Resolved, resolve},
+    subset,
 };
 use crate::{records::Records, reference::Reference};
 
@@ -53,7 +54,7 @@ impl Selection {
             if resolved.settled {
                 continue;
             }
-            if resolved.at_source.is_none() && resolved.needs_source(answered) {
+            if resolved.at_source.is_none() && resolved.needs_source(&memory, answered) {
                 questions.sources.push(resolved.source.clone());
             }
             for destination in &resolved.destinations {
@@ -74,14 +75,19 @@ impl Selection {
 
 impl Resolved<'_> {
     /// A tag has to be looked up, if any target keeps it. Of a digest it only matters whether it is there, and only where it is to be copied.
-    fn needs_source(&self, answered: &Observed) -> bool {
+    fn needs_source(&self, memory: &Memory<'_>, answered: &Observed) -> bool {
         let Some(pinned) = self.artifact.pinned() else { return !self.destinations.is_empty() };
         self.destinations.iter().any(|destination| {
             let reference = destination.name.reference();
             match reference.and_then(|reference| answered.target(&destination.target.name, reference)) {
                 Some(Seen::Absent) => true,
                 Some(Seen::Digest(found)) => {
-                    found != pinned && destination.target.overwrite == Overwrite::Always
+                    let remembered = reference.and_then(|reference| memory.name(reference));
+                    let shows = subset::shows(found, pinned, remembered);
+                    let is_done =
+                        shows && subset::missing(self.artifact, self.record, pinned, remembered).is_none();
+                    // What is missing below the very digest is brought without writing over anything.
+                    !is_done && (found == pinned || destination.target.overwrite == Overwrite::Always)
                 }
                 Some(Seen::Failed { .. }) | None => false,
             }

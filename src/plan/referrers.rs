@@ -10,6 +10,7 @@ use super::{
     Content, Kind, Observed, Overwrite, Seen,
     resolve::{Memory, Resolved},
     rules::{self, Decision, Input},
+    subset,
 };
 use crate::{
     api::{Interval, Record, Referrers, TargetRecord},
@@ -122,11 +123,11 @@ impl Resolved<'_> {
             let Some(reference) = destination.name.reference() else { continue };
             let target = &destination.target;
             let remembered = memory.name(reference);
-            let entry = remembered.map(|name| name.target).filter(|entry| speaks_of(entry, digest));
+            let entry = remembered.map(|name| name.target).filter(|entry| entry.stands_for() == digest);
             let seen = answered.target(&target.name, reference);
             is_wanted |= match seen {
                 None => self.settled && self.is_looked_for(digest, entry, answered.now, deep_interval),
-                Some(Seen::Digest(found)) if shows(found, digest, entry) => {
+                Some(Seen::Digest(found)) if subset::shows(found, digest, remembered) => {
                     self.is_looked_for(digest, entry, answered.now, deep_interval)
                 }
                 Some(Seen::Digest(_)) => target.overwrite == Overwrite::Always && self.is_at_source(),
@@ -174,22 +175,13 @@ impl Resolved<'_> {
         if content.referrers == Referrers::Require && *brought == nothing() {
             return true;
         }
-        let speaks_of_it =
-            |record: &&Record| self.artifact.is_read_as(record) && record.source_digest.as_ref() == Some(digest);
+        let speaks_of_it = |record: &&Record| {
+            self.artifact.is_read_as(record) && record.source_digest.as_ref() == Some(digest)
+        };
         let Some(record) = self.record.filter(speaks_of_it) else { return true };
         let is_fresh = |first_seen| now.duration_since(first_seen) < FRESH;
         record.first_seen.is_none_or(is_fresh) || is_due(record, entry, deep_interval, now)
     }
-}
-
-/// Whether an entry tells of this image: of its very digest, or of an index that it was rewritten to.
-fn speaks_of(entry: &TargetRecord, digest: &Digest) -> bool {
-    entry.source_digest.as_ref().unwrap_or(&entry.digest) == digest
-}
-
-/// Whether a name at which `found` was seen shows the image.
-fn shows(found: &Digest, digest: &Digest, entry: Option<&TargetRecord>) -> bool {
-    found == digest || entry.is_some_and(|entry| entry.digest == *found && speaks_of(entry, digest))
 }
 
 /// The hash of nothing.
@@ -226,7 +218,10 @@ pub(super) fn consider(input: &Input<'_>, decision: Decision) -> Decision {
                 before => {
                     let reason = match before {
                         Some(_) => format!("what refers to it changed at the source: {}", these(*all)),
-                        None => format!("{} at the source, and it is not known whether they were brought", refer(*all)),
+                        None => format!(
+                            "{} at the source, and it is not known whether they were brought",
+                            refer(*all)
+                        ),
                     };
                     Decision { kind: Kind::Amend { origin, repair: false }, reason }
                 }
@@ -268,13 +263,21 @@ const fn is_in_sync(decision: &Decision) -> bool {
 /// The hash of what was brought to where the digest is shown.
 fn brought<'a>(input: &Input<'a>) -> Option<&'a str> {
     let entry = input.remembered.map(|name| name.target);
-    entry.filter(|entry| input.this.digest.is_some_and(|digest| speaks_of(entry, digest)))?.referrers.as_deref()
+    entry.filter(|entry| input.this.digest == Some(entry.stands_for()))?.referrers.as_deref()
 }
 
 fn refer(count: usize) -> String {
-    if count == 1 { "1 signature or other referrer is".to_owned() } else { format!("{count} signatures or other referrers are") }
+    if count == 1 {
+        "1 signature or other referrer is".to_owned()
+    } else {
+        format!("{count} signatures or other referrers are")
+    }
 }
 
 fn these(count: usize) -> String {
-    if count == 1 { "1 signature or other referrer now".to_owned() } else { format!("{count} signatures or other referrers now") }
+    if count == 1 {
+        "1 signature or other referrer now".to_owned()
+    } else {
+        format!("{count} signatures or other referrers now")
+    }
 }

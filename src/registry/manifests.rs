@@ -222,7 +222,7 @@ fn lacks_content(answer: &Answer, manifest: &Manifest) -> bool {
         children.cloned().chain(blobs).chain(manifest.subject().cloned())
     };
     answer.has(&["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"])
-        || named().any(|digest| answer.text.contains(digest.as_str()))
+        || named().any(|digest| answer.digests.contains(&digest))
 }
 
 fn content_type(response: &Response) -> String {

@@ -35,8 +35,8 @@ pub use self::{
     error::{Cause, Error, Found, message},
     keychain::{Keychain, KeychainError},
     manifest::{
-        Blob, DOCKER_LIST, DOCKER_MANIFEST, Descriptor, Manifest, ManifestError, OCI_ARTIFACT, OCI_INDEX,
-        OCI_MANIFEST,
+        Blob, Child, DOCKER_LIST, DOCKER_MANIFEST, Descriptor, Manifest, ManifestError, OCI_ARTIFACT,
+        OCI_INDEX, OCI_MANIFEST, Subset, Verdict,
     },
     mount::Mount,
     read::Reading,

@@ -163,7 +163,9 @@ pub async fn sign(registry: &Http, name: &str, image: &Image, seed: &str) {
     // The SBOM is signed too.
     let of_sbom = Statement::about(&sbom.manifest, &format!("a signature of the SBOM of {seed}"));
     registry.refer(name, sbom.digest(), &of_sbom).await;
-    registry.attach(name, &root.digest, ".sig", &Statement::bare(&format!("an old signature of {seed}"))).await;
+    registry
+        .attach(name, &root.digest, ".sig", &Statement::bare(&format!("an old signature of {seed}")))
+        .await;
     if let Some(child) = image.children.first() {
         let of_child = Statement::about(&child.root, &format!("an attestation of a child of {seed}"));
         registry.refer(name, child.digest(), &of_child).await;

@@ -52,7 +52,9 @@ impl Attached {
                 Ok(Self { tags, is_unlisted: false })
             }
             // Registries say so of a repository in which nothing has a tag.
-            Err(error) if error.class() == Class::NotFound => Ok(Self { is_unlisted: true, ..Self::default() }),
+            Err(error) if error.class() == Class::NotFound => {
+                Ok(Self { is_unlisted: true, ..Self::default() })
+            }
             Err(error) => Err(Error::source(error)),
         }
     }

@@ -69,7 +69,8 @@ pub(crate) async fn gather(source: &Store, image: &Tree, listings: &Listings) ->
             .buffered(PARALLEL)
             .try_collect()
             .await?;
-        bytes += level.iter().flat_map(|one| one.tree.manifests()).map(|one| one.bytes.len() as u64).sum::<u64>();
+        bytes +=
+            level.iter().flat_map(|one| one.tree.manifests()).map(|one| one.bytes.len() as u64).sum::<u64>();
         if bytes > MAX_BYTES {
             let (image, digest) = (source.repository().clone(), root.clone());
             return Err(Error::TooLarge { image, digest, limit: MAX_BYTES });
@@ -115,5 +116,5 @@ async fn referring(source: &Store, subject: Subject, attached: &Attached) -> Res
 async fn read(source: &Store, found: Found) -> Result<Belonging, Error> {
     let Found { subject: Subject { of, digest: subject }, tag, at } = found;
     let root = source.get_manifest(&at).await.map_err(Error::source)?;
-    Ok(Belonging { of, subject, tag, tree: Tree::of(source, root).await? })
+    Ok(Belonging { of, subject, tag, tree: Tree::of(source, root, None).await? })
 }

@@ -1,13 +1,15 @@
 //! Looks what belongs to an image at its source, without reading any of it.
 
+use std::collections::BTreeSet;
+
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{Attached, Listings};
 use crate::{
     digest::Digest,
     engine::{error::Error, roots::Roots},
-    plan::{Referred, Referring},
-    registry::{At, Attachment, Listing},
+    plan::{Content, Referred, Referring},
+    registry::{At, Attachment, Listing, Manifest},
     store::Store,
 };
 
@@ -27,6 +29,7 @@ pub(crate) async fn look(
     source: &Store,
     near: Option<&Store>,
     root: &Digest,
+    content: &Content,
     roots: &Roots,
     listings: &Listings,
 ) -> Result<Referring, Error> {
@@ -41,7 +44,8 @@ pub(crate) async fn look(
     let of_root = found.len();
     // Without a tag that could belong to a child, it does not matter whether there are any.
     if has_api || attached.has_others_than(root) {
-        let children = roots.children(source, near, root).await.map_err(Error::source)?;
+        let index = roots.index(source, near, root).await.map_err(Error::source)?;
+        let children = index.map(|index| kept(source, &index, content)).transpose()?.unwrap_or_default();
         let looks = children.iter().map(|child| async {
             let mut found = under_tags(source, child, &attached, has_api).await?;
             if has_api {
@@ -53,6 +57,16 @@ pub(crate) async fn look(
         found.extend(looks.into_iter().flatten());
     }
     Ok(Referring::found(found, of_root))
+}
+
+/// The children of an index that are wanted.
+fn kept(source: &Store, index: &Manifest, content: &Content) -> Result<BTreeSet<Digest>, Error> {
+    let Some(platforms) = &content.platforms else {
+        return Ok(index.children().iter().map(|child| child.digest.clone()).collect());
+    };
+    let subset = index.subset(platforms);
+    let subset = subset.map_err(|error| Error::unusable(source.repository(), &index.digest, error))?;
+    Ok(subset.kept())
 }
 
 fn listed(subject: &Digest, listing: Listing) -> impl Iterator<Item = Referred> {

@@ -13,7 +13,7 @@ use crate::{
     api::Overwrite,
     class::Class,
     digest::Digest,
-    engine::{error::Error, publish::publish_children},
+    engine::{error::Error, publish::publish_children, sparse::Shown},
     registry::{At, Manifest, Referrer},
     store::Store,
 };
@@ -36,27 +36,26 @@ struct Publishing<'a> {
 }
 
 /// Sends what belongs to an image: level by level, and then the indexes under fallback tags, where the target needs them.
-/// `root` is what the tag is going to show: if that is not the image's own root, what belongs to the latter is left out.
+/// `shown` is what the tag is going to show: if that is not the image's own root, what belongs to the latter is left out.
 ///
 /// # Errors
 ///
 /// The target's. One that [lacks content](Error::is_missing_content) lacks a blob that was believed to be there.
 pub(crate) async fn publish(
     belongings: &Belongings,
-    image: &Digest,
-    root: &Manifest,
+    shown: &Shown<'_>,
     target: &Store,
     overwrite: Overwrite,
 ) -> Result<Named, Error> {
     let publishing = Publishing {
-        root,
+        root: shown.manifest,
         target,
         overwrite,
         root_is_there: OnceCell::new(),
         unlisted: Mutex::default(),
     };
     for level in &belongings.levels {
-        let kept = level.iter().filter(|one| root.digest == *image || one.of != *image);
+        let kept = level.iter().filter(|one| is_kept(one, shown));
         let sends = kept.map(|one| publishing.send(one));
         stream::iter(sends).buffer_unordered(PARALLEL).try_collect::<()>().await?;
     }
@@ -102,7 +101,10 @@ impl Publishing<'_> {
     /// Whether the target may have refused a referrer because it lacks what that refers to.
     fn may_want_root(&self, one: &Belonging, error: &crate::store::Error) -> bool {
         let is_other = matches!(error.class(), Class::Unauthorized | Class::Forbidden | Class::RateLimited);
-        one.subject == self.root.digest && !self.root_is_there.initialized() && error.is_refusal() && !is_other
+        one.subject == self.root.digest
+            && !self.root_is_there.initialized()
+            && error.is_refusal()
+            && !is_other
     }
 
     async fn root_first(&self) -> Result<(), Error> {
@@ -120,12 +122,11 @@ impl Publishing<'_> {
 /// [`Error::Incomplete`] names the first manifest that is not there; [`Error::Unchecked`] says why one could not be seen.
 pub(crate) async fn check(
     belongings: &Belongings,
-    image: &Digest,
-    root: &Manifest,
+    shown: &Shown<'_>,
     named: &Named,
     target: &Store,
 ) -> Result<(), Error> {
-    let kept = belongings.iter().filter(|one| root.digest == *image || one.of != *image);
+    let kept = belongings.iter().filter(|one| is_kept(one, shown));
     let looks = kept.map(|one| async move {
         let manifest = &one.tree.root.digest;
         let at = one.tag.clone().map_or_else(|| At::Digest(manifest.clone()), At::Tag);
@@ -147,4 +148,9 @@ pub(crate) async fn check(
         Ok(())
     });
     stream::iter(names).buffer_unordered(PARALLEL).try_collect().await
+}
+
+/// What signs an index does not sign what it was rewritten to.
+fn is_kept(one: &Belonging, shown: &Shown<'_>) -> bool {
+    !shown.is_rewritten || one.of != *shown.source
 }

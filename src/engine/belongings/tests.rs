@@ -39,7 +39,8 @@ impl Shelf {
 
     /// Names referrers of a manifest.
     fn name(&mut self, subject: &Manifest, referrers: &[&Manifest]) {
-        let one = |of: &&Manifest| json!({"mediaType": OCI_MANIFEST, "digest": of.digest, "size": of.bytes.len()});
+        let one =
+            |of: &&Manifest| json!({"mediaType": OCI_MANIFEST, "digest": of.digest, "size": of.bytes.len()});
         let manifests: Vec<Value> = referrers.iter().map(one).collect();
         let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests});
         let tag = Attachment::Fallback.tag(&subject.digest).unwrap();
@@ -50,7 +51,7 @@ impl Shelf {
         let fake = Fake::start(move |asked, _| self.answer(&asked.path)).await;
         let store = Store::from(registry::open(&fake));
         let root = store.get_manifest(&At::Digest(root.digest.clone())).await.unwrap();
-        let tree = Tree::of(&store, root).await.unwrap();
+        let tree = Tree::of(&store, root, None).await.unwrap();
         gather(&store, &tree, &Listings::default()).await
     }
 

@@ -12,6 +12,7 @@ mod scale;
 mod selection;
 mod specs;
 mod stale;
+mod subset;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -115,7 +116,10 @@ impl World {
 
     fn answer(&self, Questions { sources, targets, referrers }: Questions) -> Observed {
         Observed {
-            referrers: referrers.into_iter().map(|look| (look.subject.clone(), self.refers(&look.subject))).collect(),
+            referrers: referrers
+                .into_iter()
+                .map(|look| (look.subject.clone(), self.refers(&look.subject)))
+                .collect(),
             sources: sources.into_iter().map(|at| (at.clone(), self.see(&at))).collect(),
             targets: targets.into_iter().map(|(target, at)| ((target, at.clone()), self.see(&at))).collect(),
             ..Observed::default()
@@ -166,7 +170,8 @@ impl World {
         let now = Timestamp::from_second(self.changes).unwrap();
         let (target, how) = (&action.target, (origin, state));
         let mut entry = TargetRecord::new(target, reference, digest.clone(), how, now);
-        entry.referrers = action.referrers.clone().or(before.as_ref().and_then(|before| before.referrers.clone()));
+        entry.referrers =
+            action.referrers.clone().or(before.as_ref().and_then(|before| before.referrers.clone()));
         // A copy counts as a walk; and so does a look that is due.
         entry.checked = before.and_then(|before| before.checked).filter(|_| action.referrers.is_none());
         entry.checked.get_or_insert(self.now());

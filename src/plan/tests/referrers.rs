@@ -161,7 +161,9 @@ fn one_image_with_several_names_is_looked_at_once() {
 
 #[test]
 fn nothing_is_looked_for_where_nothing_is_going_to_be_copied() {
-    let spec = format!("images: [{{name: a, source: '{SOURCE}'}}]\ntargets: [{{name: t, repository: r.example/a, overwrite: Never}}]");
+    let spec = format!(
+        "images: [{{name: a, source: '{SOURCE}'}}]\ntargets: [{{name: t, repository: r.example/a, overwrite: Never}}]"
+    );
     let mut world = World::with(&[SOURCE]);
     world.push("r.example/a:3", "other");
     assert_eq!(counts(&world, &spec), (1, 1, 0));
@@ -204,7 +206,11 @@ fn what_was_there_already_gets_what_refers_to_it_and_stays_found() {
     let mut world = World::with(&[SOURCE]);
     world.push("r.example/a:3", SOURCE);
     let spec = spec("");
-    assert_eq!(lines(&world.plan(&wanted(&spec))), ["= found r.example/a:3"], "there is nothing to be brought");
+    assert_eq!(
+        lines(&world.plan(&wanted(&spec))),
+        ["= found r.example/a:3"],
+        "there is nothing to be brought"
+    );
     world.referrers.insert(at_source(), signed(&["a"]));
     let plan = world.sync(&spec);
     assert_eq!(only(&plan).kind, Kind::Amend { origin: Origin::Found, repair: false });
@@ -298,7 +304,11 @@ fn a_source_that_has_lost_everything_takes_nothing_from_what_is_on_the_target() 
 
 #[test]
 fn a_hash_tells_what_refers_to_what_and_not_in_which_order() {
-    let one = |subject: &str, suffix, name: &str| Referred { subject: digest(subject), suffix, digest: digest(name) };
+    let one = |subject: &str, suffix, name: &str| Referred {
+        subject: digest(subject),
+        suffix,
+        digest: digest(name),
+    };
     let all = [one("a", "", "x"), one("a", ".sig", "y"), one("b", "", "z")];
     let hash = |found: &[Referred]| Referring::found(found.to_vec(), 0).hash().unwrap().to_owned();
     let mut turned = all.clone();
@@ -316,7 +326,8 @@ fn a_hash_tells_what_refers_to_what_and_not_in_which_order() {
 fn a_walk_is_due_so_long_after_the_last_one_or_after_the_digest_was_first_seen() {
     let interval = "2h".parse().unwrap();
     let hours = |hours: i64| now() - SignedDuration::from_hours(hours);
-    let mut entry = TargetRecord::new("t", "r.example/a:3", digest("a"), (Origin::Written, State::InSync), now());
+    let mut entry =
+        TargetRecord::new("t", "r.example/a:3", digest("a"), (Origin::Written, State::InSync), now());
     let mut record = Record::new("a", None);
     assert!(is_due(&record, &entry, interval, now()), "nobody ever walked it");
     record.first_seen = Some(hours(1));

@@ -2,13 +2,17 @@
 
 mod descriptor;
 mod parse;
+mod subset;
 #[cfg(test)]
 mod tests;
 
 use bytes::Bytes;
 
-pub use self::descriptor::{Blob, Descriptor};
 pub(crate) use self::parse::{Descriptors, MOST_CHILDREN, essence};
+pub use self::{
+    descriptor::{Blob, Descriptor},
+    subset::{Child, Subset, Verdict},
+};
 use crate::{
     class::Class,
     digest::{Digest, DigestError},

@@ -43,8 +43,7 @@ struct Body {
 }
 
 pub(super) fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Parts, ManifestError> {
-    let body: Body = serde_json::from_slice(bytes)
-        .map_err(|error| ManifestError::Malformed(excerpt(&error.to_string())))?;
+    let body: Body = object(bytes)?;
     let said = content_type.map(essence).unwrap_or_default();
     let is_first_schema = body.schema_version.as_ref().and_then(serde_json::Number::as_u64) == Some(1);
     if is_first_schema || body.fs_layers.is_some() {
@@ -86,6 +85,14 @@ pub(super) fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Parts, M
     Ok(Parts { media_type, children, blobs, subject, is_index })
 }
 
+/// Reads a JSON object: the parser would take an array for one, whose values stand in the order of the fields.
+fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, ManifestError> {
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(ManifestError::Malformed("it is no JSON object".to_owned()));
+    }
+    serde_json::from_slice(bytes).map_err(|error| ManifestError::Malformed(excerpt(&error.to_string())))
+}
+
 /// A media type without its parameters, lower case.
 pub(crate) fn essence(content_type: &str) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
@@ -107,8 +114,7 @@ impl Descriptors {
             #[serde(default)]
             manifests: Option<Vec<Raw>>,
         }
-        let List { media_type, manifests } = serde_json::from_slice(bytes)
-            .map_err(|error| ManifestError::Malformed(excerpt(&error.to_string())))?;
+        let List { media_type, manifests } = object(bytes)?;
         Ok(Self { media_type, descriptors: children(manifests.unwrap_or_default())? })
     }
 }

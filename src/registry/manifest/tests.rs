@@ -182,6 +182,10 @@ fn near_manifests() -> impl Strategy<Value = Value> {
         "digest",
         "size",
         "urls",
+        "platform",
+        "os",
+        "architecture",
+        "annotations",
     ];
     leaf.prop_recursive(4, 32, 4, move |inner| {
         prop_oneof![
@@ -207,6 +211,10 @@ proptest! {
         if let Ok(manifest) = parse(&json) {
             prop_assert!(manifest.is_index() || manifest.children().is_empty());
             prop_assert!(!manifest.is_index() || manifest.blobs().is_empty());
+            let wanted = crate::platform::Platforms::new(["linux/amd64".parse().unwrap()]).unwrap();
+            let subset = manifest.subset(&wanted).unwrap();
+            prop_assert_eq!(subset.children().len(), manifest.children().len());
+            prop_assert!(manifest.rewritten(&subset).is_ok());
         }
     }
 }

@@ -50,9 +50,8 @@ impl Remote {
         let is_known = api.known().is_some();
         let asking = asking.filter(|_| !is_known);
         let listed = self.home().referrers(subject, is_known).await;
-        let listing = listed.map_err(|cause| {
-            self.error("list the referrers of", format_args!("@{subject}"), cause)
-        })?;
+        let listing =
+            listed.map_err(|cause| self.error("list the referrers of", format_args!("@{subject}"), cause))?;
         api.learn(listing != Listing::NoApi);
         drop(asking);
         Ok(listing)
@@ -84,7 +83,9 @@ impl Place<'_> {
             return match self.refused(response).await {
                 Cause::Unproven { .. } | Cause::Unsupported { .. } if !has_api => Ok(Listing::NoApi),
                 // A repository that is not there yet has no API yet: ggcr answers so.
-                Cause::NotFound { answer } if !has_api && !answer.has(&["NAME_UNKNOWN"]) => Ok(Listing::NoApi),
+                Cause::NotFound { answer } if !has_api && !answer.has(&["NAME_UNKNOWN"]) => {
+                    Ok(Listing::NoApi)
+                }
                 cause => Err(cause),
             };
         }
@@ -134,7 +135,8 @@ impl Found {
             return Err(Cause::Protocol { host, detail });
         }
         let before = self.referrers.len();
-        self.referrers.extend(page.descriptors.into_iter().filter(|one| self.seen.insert(one.digest.clone())));
+        self.referrers
+            .extend(page.descriptors.into_iter().filter(|one| self.seen.insert(one.digest.clone())));
         let found = self.referrers.len();
         if found > MOST {
             return Err(ManifestError::TooMany { found, what: "referrers", most: MOST }.into());

@@ -117,13 +117,18 @@ mod tests {
     fn where_there_is_none_one_is_made_and_it_is_an_index() {
         let (a, b) = (referrer("a"), referrer("b"));
         let bytes = merged(None, &[a.clone(), b.clone()]).unwrap().unwrap();
-        assert_eq!(merged(None, &[b.clone(), a.clone(), b]).unwrap().unwrap(), bytes, "the order does not matter");
+        assert_eq!(
+            merged(None, &[b.clone(), a.clone(), b]).unwrap().unwrap(),
+            bytes,
+            "the order does not matter"
+        );
         let index = read(&bytes);
         assert_eq!((&index["schemaVersion"], &index["mediaType"]), (&json!(2), &json!(OCI_INDEX)));
         let mut sorted = digests(&index);
         sorted.sort_unstable();
         assert_eq!(digests(&index), sorted);
-        let described = index["manifests"].as_array().unwrap().iter().find(|one| one["annotations"]["name"] == "a");
+        let described =
+            index["manifests"].as_array().unwrap().iter().find(|one| one["annotations"]["name"] == "a");
         assert_eq!(described.unwrap(), &serde_json::to_value(a).unwrap());
     }
 
@@ -148,7 +153,9 @@ mod tests {
 
     #[test]
     fn what_is_damaged_is_an_error() {
-        for there in ["", "[]", r#"{"manifests": 1}"#, r#"{"manifests": [{}]}"#, r#"{"manifests": [{"digest": 1}]}"#] {
+        for there in
+            ["", "[]", r#"{"manifests": 1}"#, r#"{"manifests": [{}]}"#, r#"{"manifests": [{"digest": 1}]}"#]
+        {
             merged(Some(there.as_bytes()), &[referrer("a")]).unwrap_err();
         }
         for there in ["{}", r#"{"manifests": null}"#] {

@@ -57,7 +57,9 @@ impl Api {
     /// Whether it is there, if that is known.
     pub(super) fn known(&self) -> Option<bool> {
         let known = lock(&self.known);
-        known.filter(|(is_there, since)| *is_there || since.elapsed() < BELIEVED).map(|(is_there, _)| is_there)
+        known
+            .filter(|(is_there, since)| *is_there || since.elapsed() < BELIEVED)
+            .map(|(is_there, _)| is_there)
     }
 
     pub(super) fn learn(&self, is_there: bool) {

@@ -38,12 +38,12 @@ impl Referrer {
     #[must_use]
     pub fn of(manifest: &Manifest) -> Self {
         let body: Body = serde_json::from_slice(&manifest.bytes).unwrap_or_default();
-        let text = |value: &serde_json::Value| {
-            value.as_str().filter(|text| !text.is_empty()).map(ToOwned::to_owned)
-        };
+        let text =
+            |value: &serde_json::Value| value.as_str().filter(|text| !text.is_empty()).map(ToOwned::to_owned);
         let of_config = || body.config.get("mediaType").and_then(text).filter(|_| !manifest.is_index());
         let annotations = body.annotations.as_object().into_iter().flatten();
-        let annotations = annotations.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+        let annotations =
+            annotations.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
         let Descriptor { digest, size, media_type } = manifest.descriptor();
         Self {
             media_type,
@@ -94,7 +94,10 @@ mod tests {
     #[test]
     fn the_type_is_the_manifests_own_or_else_its_configs_and_annotations_are_copied() {
         let own = described(&image(&json!({"artifactType": "application/x", "annotations": {"a": "1"}})));
-        assert_eq!((&own["artifactType"], &own["annotations"]), (&json!("application/x"), &json!({"a": "1"})));
+        assert_eq!(
+            (&own["artifactType"], &own["annotations"]),
+            (&json!("application/x"), &json!({"a": "1"}))
+        );
         assert_eq!(described(&image(&json!({})))["artifactType"], "application/x-config");
         assert_eq!(described(&image(&json!({"artifactType": ""})))["artifactType"], "application/x-config");
         let index = json!({"schemaVersion": 2, "mediaType": super::super::super::OCI_INDEX, "manifests": []});

@@ -137,9 +137,13 @@ async fn a_list_that_goes_in_circles_or_names_too_many_is_refused() {
     assert_eq!(class(open(&fake).referrers(&subject()).await), Class::Unavailable);
     let fake = Fake::start(|asked, _| {
         let page: u64 = asked.query("page").parse().unwrap_or(0);
-        let many = (0..1_000).map(|n| json!({"digest": Digest::sha256(format!("{page} {n}").as_bytes()), "size": 1}));
+        let many = (0..1_000)
+            .map(|n| json!({"digest": Digest::sha256(format!("{page} {n}").as_bytes()), "size": 1}));
         let next = format!(r#"</v2/app/referrers/x?page={}>; rel="next""#, page + 1);
-        reply(200).header("content-type", OCI_INDEX).header("link", next).body(index(&many.collect::<Vec<_>>()))
+        reply(200)
+            .header("content-type", OCI_INDEX)
+            .header("link", next)
+            .body(index(&many.collect::<Vec<_>>()))
     })
     .await;
     assert_eq!(class(open(&fake).referrers(&subject()).await), Class::TooLarge);
@@ -157,7 +161,8 @@ async fn that_a_registry_lists_what_it_took_is_its_own_word_or_is_asked_once() {
     assert!(remote.put_referrer(&referrer("a")).await.unwrap());
     assert!(remote.put_referrer(&referrer("b")).await.unwrap());
     assert_eq!(quiet.asked().len(), 3);
-    let without = Fake::start(|asked, _| if asked.method == "PUT" { reply(201) } else { unknown_path() }).await;
+    let without =
+        Fake::start(|asked, _| if asked.method == "PUT" { reply(201) } else { unknown_path() }).await;
     let remote = open(&without);
     assert!(!remote.put_referrer(&referrer("a")).await.unwrap());
     assert!(!remote.put_referrer(&referrer("b")).await.unwrap());
@@ -229,8 +234,13 @@ async fn an_index_is_read_merged_written_and_looked_at_and_then_left_alone() {
     assert_eq!(tag.names(), [referrer("theirs").digest.to_string(), referrer("a").digest.to_string()]);
     assert_eq!(remote.name_referrers(&subject(), &ours(&["a"])).await.unwrap(), digest);
     assert_eq!(methods(&fake), ["GET", "PUT", "HEAD", "GET"]);
-    let read: Vec<String> =
-        remote.fallback_referrers(&subject()).await.unwrap().iter().map(|one| one.digest.to_string()).collect();
+    let read: Vec<String> = remote
+        .fallback_referrers(&subject())
+        .await
+        .unwrap()
+        .iter()
+        .map(|one| one.digest.to_string())
+        .collect();
     assert_eq!(read, tag.names());
 }
 
@@ -298,7 +308,11 @@ async fn who_loses_to_others_again_and_again_gives_up_and_says_so() {
 }
 
 #[rstest]
-#[case::an_image(OneTag::holding(OCI_MANIFEST, image()), Class::Unsupported, "it holds no index of referrers")]
+#[case::an_image(
+    OneTag::holding(OCI_MANIFEST, image()),
+    Class::Unsupported,
+    "it holds no index of referrers"
+)]
 #[case::no_room(
     OneTag::holding(OCI_INDEX, index(&[json!({"digest": subject(), "size": 1, "annotations": {"x": "y".repeat((4 << 20) - 300)}})])),
     Class::TooLarge,
