@@ -99,6 +99,7 @@ impl Stand {
 
     /// Runs, and sees that nothing but one HEAD at either end was asked.
     async fn asks_two_heads(&self) {
+        self.desk.a_day_later();
         let ran = self.writes_nothing().await;
         assert!(ran.stdout.contains("1 in sync"), "{}", ran.stdout);
         for proxy in [&self.from, &self.to] {
@@ -178,7 +179,7 @@ async fn a_target_that_takes_it_gets_the_index_as_it_is_and_only_what_is_wanted_
 
     stand.asks_two_heads().await;
     stand.forget();
-    stand.asks_two_heads().await;
+    stand.writes_nothing().await;
     assert_eq!(stand.entry()["origin"], "Found");
 }
 

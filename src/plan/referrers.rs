@@ -128,7 +128,8 @@ impl Resolved<'_> {
             is_wanted |= match seen {
                 None => self.settled && self.is_looked_for(digest, entry, answered.now, deep_interval),
                 Some(Seen::Digest(found)) if subset::shows(found, digest, remembered) => {
-                    self.is_looked_for(digest, entry, answered.now, deep_interval)
+                    subset::missing(self.artifact, self.record, digest, remembered).is_some()
+                        || self.is_looked_for(digest, entry, answered.now, deep_interval)
                 }
                 Some(Seen::Digest(_)) => target.overwrite == Overwrite::Always && self.is_at_source(),
                 Some(Seen::Absent) => self.is_at_source(),

@@ -92,9 +92,11 @@ pub(crate) fn found(records: &mut Records, action: &Action, shown: &Shown<'_>, n
 pub(crate) fn complete(records: &mut Records, action: &Action, shown: &Shown<'_>, now: Timestamp) {
     change(records, action, now, |entry| {
         let platforms = shown.platforms.map(texts);
-        let (referrers, checked) = (action.referrers.clone(), Some(now));
+        let entry = entry?;
+        // What was amended without a look has what it had, and perhaps more.
+        let (referrers, checked) = (action.referrers.clone().or(entry.referrers), Some(now));
         let (state, class, message) = (State::InSync, None, None);
-        entry.map(|entry| TargetRecord { platforms, referrers, checked, state, class, message, ..entry })
+        Some(TargetRecord { platforms, referrers, checked, state, class, message, ..entry })
     });
 }
 
