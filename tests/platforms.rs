@@ -490,41 +490,60 @@ async fn a_digest_alone_is_a_name_for_the_index_as_it_is_only() {
     stand.writes_nothing().await;
 }
 
-#[tokio::test]
-async fn a_refusal_that_names_nothing_is_understood_once_all_that_is_wanted_was_sent_again() {
-    let image = Image::attested(Format::Oci, 6, &EIGHT, &[30_000]);
-    let size = image.root.bytes.len().to_string();
-    let rule = move |request: &Parts| {
-        let is_whole = request.headers.get("content-length").is_some_and(|length| *length == *size);
-        if request.method == Method::PUT && request.uri.path().contains("/manifests/") && is_whole {
-            return answer(
-                404,
-                &[],
-                r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#,
-            );
+/// Answers the PUT of manifests of this size in the registry's place.
+fn refuses(size: usize, status: u16, body: String) -> impl Fn(&Parts) -> Verdict + Send + Sync + 'static {
+    move |request| {
+        let length =
+            request.headers.get("content-length").and_then(|length| length.to_str().ok()?.parse().ok());
+        if request.method == Method::PUT && request.uri.path().contains("/manifests/") && length == Some(size)
+        {
+            return answer(status, &[], &body);
         }
         Verdict::Pass
-    };
+    }
+}
+
+#[rstest]
+#[case(404, "MANIFEST_UNKNOWN")]
+#[case(400, "MANIFEST_INVALID")]
+#[tokio::test]
+async fn a_refusal_that_names_nothing_is_understood_if_the_rewritten_index_is_taken(
+    #[case] status: u16,
+    #[case] code: &str,
+) {
+    let image = Image::attested(Format::Oci, 6, &EIGHT, &[30_000]);
+    let refusal = json!({"errors": [{"code": code, "message": "no"}]}).to_string();
+    let rule = refuses(image.root.bytes.len(), status, refusal);
     let stand = Stand::with(Registry::v3(), image, rule, "linux/amd64").await;
     stand.desk.synced().await;
     let expected = digests(&stand.image, &["linux/amd64"]);
     assert_eq!(stand.there("v1").await, (expected.clone(), expected));
+    let wanted = bytes(&stand.image, &["linux/amd64"]);
+    assert!(stand.from.down() <= wanted * 102 / 100, "nothing is read twice");
     stand.asks_two_heads().await;
+}
+
+#[tokio::test]
+async fn a_target_that_takes_no_index_at_all_is_not_taken_for_one_that_wants_it_rewritten() {
+    let refusal = r#"{"errors":[{"code":"MANIFEST_INVALID","message":"no indexes here"}]}"#;
+    let rule = move |request: &Parts| {
+        let kind = request.headers.get("content-type").and_then(|kind| kind.to_str().ok());
+        if kind == Some(Format::Oci.index()) { answer(400, &[], refusal) } else { Verdict::Pass }
+    };
+    let image = Image::attested(Format::Oci, 8, &EIGHT, &[30_000]);
+    let stand = Stand::with(Registry::v3(), image, rule, "linux/amd64").await;
+    let ran = stand.desk.sync().await.expect(1);
+    assert!(ran.stdout.contains("Unsupported") && ran.stdout.contains("no indexes here"), "{}", ran.stdout);
+    assert_eq!(stand.desk.records(), Vec::<Value>::new());
 }
 
 #[tokio::test]
 async fn what_is_missing_and_was_not_left_out_is_no_refusal_of_the_index() {
     let image = Image::attested(Format::Oci, 7, &EIGHT, &[30_000]);
     let (kept, left_out) = (image.children[0].digest().clone(), image.children[1].digest().clone());
-    let size = image.root.bytes.len().to_string();
-    let rule = move |request: &Parts| {
-        let is_whole = request.headers.get("content-length").is_some_and(|length| *length == *size);
-        if request.method == Method::PUT && request.uri.path().contains("/manifests/") && is_whole {
-            let unknown = |digest: &Digest| json!({"code": "MANIFEST_BLOB_UNKNOWN", "message": "blob unknown", "detail": digest});
-            return answer(400, &[], &json!({"errors": [unknown(&left_out), unknown(&kept)]}).to_string());
-        }
-        Verdict::Pass
-    };
+    let unknown = |digest: &Digest| json!({"code": "MANIFEST_BLOB_UNKNOWN", "message": "blob unknown", "detail": digest});
+    let refusal = json!({"errors": [unknown(&left_out), unknown(&kept)]}).to_string();
+    let rule = refuses(image.root.bytes.len(), 400, refusal);
     let stand = Stand::with(Registry::v3(), image, rule, "linux/amd64").await;
     let ran = stand.desk.sync().await.expect(1);
     assert!(ran.stdout.contains("does not have all that this manifest names"), "{}", ran.stdout);
