@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{
     Blob, DOCKER_LIST, DOCKER_MANIFEST, Descriptor, ManifestError, OCI_ARTIFACT, OCI_INDEX, OCI_MANIFEST,
-    descriptor::Raw,
+    descriptor::Raw, object::Object,
 };
 use crate::text::excerpt;
 
@@ -28,19 +28,19 @@ struct Body {
     #[serde(rename = "mediaType", default)]
     media_type: Option<String>,
     #[serde(default)]
-    manifests: Option<Vec<Raw>>,
+    manifests: Option<Vec<Object<Raw>>>,
     #[serde(default)]
-    config: Option<Raw>,
+    config: Option<Object<Raw>>,
     #[serde(default)]
-    layers: Option<Vec<Raw>>,
+    layers: Option<Vec<Object<Raw>>>,
     #[serde(default)]
-    blobs: Option<Vec<Raw>>,
+    blobs: Option<Vec<Object<Raw>>>,
     #[serde(rename = "fsLayers", default)]
     fs_layers: Option<serde::de::IgnoredAny>,
 }
 
 pub(super) fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Parts, ManifestError> {
-    let body: Body = serde_json::from_slice(bytes)
+    let Object(body): Object<Body> = serde_json::from_slice(bytes)
         .map_err(|error| ManifestError::Malformed(excerpt(&error.to_string())))?;
     let said = content_type.map(essence).unwrap_or_default();
     let is_first_schema = body.schema_version.as_ref().and_then(serde_json::Number::as_u64) == Some(1);
@@ -86,20 +86,20 @@ pub(super) fn essence(content_type: &str) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-fn children(raw: Vec<Raw>) -> Result<Vec<Descriptor>, ManifestError> {
+fn children(raw: Vec<Object<Raw>>) -> Result<Vec<Descriptor>, ManifestError> {
     if raw.len() > MOST_CHILDREN {
         return Err(ManifestError::TooMany { found: raw.len(), what: "manifests", most: MOST_CHILDREN });
     }
-    raw.into_iter().map(Raw::check).collect()
+    raw.into_iter().map(|Object(raw)| raw.check()).collect()
 }
 
-fn unique_blobs(raw: Vec<Raw>) -> Result<Vec<Blob>, ManifestError> {
+fn unique_blobs(raw: Vec<Object<Raw>>) -> Result<Vec<Blob>, ManifestError> {
     if raw.len() > MOST_BLOBS {
         return Err(ManifestError::TooMany { found: raw.len(), what: "blobs", most: MOST_BLOBS });
     }
     let mut seen = std::collections::HashSet::new();
     let mut blobs = Vec::with_capacity(raw.len());
-    for raw in raw.into_iter().filter(|raw| !raw.is_foreign()) {
+    for Object(raw) in raw.into_iter().filter(|Object(raw)| !raw.is_foreign()) {
         let Descriptor { digest, size, .. } = raw.check()?;
         if seen.insert(digest.clone()) {
             blobs.push(Blob { digest, size });
