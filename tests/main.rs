@@ -13,13 +13,16 @@
 
 mod apiserver;
 mod command;
+mod cosign;
 mod faults;
 mod kill;
 mod oracles;
 mod pair;
+mod platforms;
 mod prune;
 mod prune_walks;
 mod reference;
+mod referrers;
 mod registry;
 mod repair;
 mod selfcheck;

@@ -201,7 +201,7 @@ impl<'a> Walk<'a> {
                 None => ownership.claim_recorded(&wanted[one], &records[one]),
             }
         }
-        let mut observed = Observed::default();
+        let mut observed = Observed::at(Timestamp::now());
         loop {
             let questions = selection.questions(&records[who], &observed);
             if questions.is_empty() {

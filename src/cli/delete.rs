@@ -77,7 +77,7 @@ async fn judge(engine: &Engine, member: &Member, wants: &Wants) -> Pruning {
     }
     let records = member.journal.records();
     let around = member.surroundings(None, &records, wants, Timestamp::now());
-    let mut observed = Observed::default();
+    let mut observed = Observed::at(Timestamp::now());
     loop {
         let questions = Pruning::questions_of_deleted(&around, &observed);
         if questions.is_empty() {

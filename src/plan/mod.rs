@@ -5,7 +5,8 @@
 //! Wanted::from_object          the spec, parsed and checked              wanted, target, invalid, spec_collision
 //! select(wanted, listings)     the artifacts, chosen from listings       select, filter, pattern, range, version
 //! selection.questions(...)     the HEADs to make, round by round         questions
-//! decide(...)                  one action for each name, with a reason   decide, rules, collision, loops, ownership
+//! decide(...)                  one action for each name, with a reason   decide, rules, subset, referrers, collision, loops,
+//!                                                                        ownership
 //! plan.stale                   what becomes of records nothing needs     stale, left, could
 //! plan.prune(...)              which of their names are deleted          prune
 //! plan.render()                the plan, for people                      render
@@ -28,6 +29,7 @@ mod pattern;
 mod prune;
 mod questions;
 mod range;
+mod referrers;
 mod render;
 mod resolve;
 mod rules;
@@ -35,6 +37,7 @@ mod schedule;
 mod select;
 mod spec_collision;
 mod stale;
+mod subset;
 mod target;
 mod version;
 mod wanted;
@@ -47,6 +50,7 @@ pub use self::{
     ownership::{Claimant, Ownership},
     prune::{Hold, InUse, Judged, Pruning, Surroundings, Verdict, Wants},
     questions::Questions,
+    referrers::{Look, Referred, Referring, Subject, is_due},
     render::Summary,
     schedule::{Ended, Schedule},
     select::{Selection, select},

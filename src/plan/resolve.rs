@@ -7,6 +7,7 @@ use super::{
     collision::one_name,
     destination::{Destination, destinations},
     select::Artifact,
+    subset,
 };
 use crate::{
     api::{Record, State, TargetRecord},
@@ -82,7 +83,11 @@ impl<'a> Memory<'a> {
         let destinations = destinations(&selection.targets, artifact, Some(digest));
         let is_done = |destination: &Destination| {
             let remembered = destination.name.reference().and_then(|reference| self.name(reference));
-            remembered.is_some_and(|name| name.target.state == State::InSync && name.target.digest == *digest)
+            remembered.is_some_and(|name| {
+                name.target.state == State::InSync
+                    && name.target.stands_for() == digest
+                    && subset::missing(artifact, Some(record), digest, Some(name)).is_none()
+            })
         };
         destinations.iter().all(is_done).then_some((digest, destinations))
     }

@@ -16,7 +16,7 @@ use super::{
     wanted::{Image, Tags},
 };
 use crate::{
-    api::Record,
+    api::{Interval, Record},
     class::Class,
     digest::Digest,
     reference::{Reference, Tag},
@@ -31,6 +31,8 @@ pub struct Selection {
     pub(super) images: Vec<ImageSummary>,
     /// What the sources list of those images that are chosen from a listing.
     pub(super) listed: Vec<(Arc<Image>, Arc<HashSet<Tag>>)>,
+    /// How often all that is on targets is walked.
+    pub(super) deep_interval: Interval,
 }
 
 /// One (image, tag) that was selected.
@@ -105,6 +107,7 @@ pub fn select(wanted: &Wanted, listings: &Listings) -> Selection {
         unlisted: Vec::new(),
         images: Vec::new(),
         listed: Vec::new(),
+        deep_interval: wanted.deep_interval,
     };
     for image in &wanted.images {
         match &image.tags {

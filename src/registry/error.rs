@@ -5,7 +5,7 @@ mod cause;
 use jiff::Timestamp;
 
 pub use self::cause::{Cause, Found};
-use crate::class::Class;
+use crate::{class::Class, digest::Digest};
 
 /// What was being done with a registry, to which reference, and why it did not work.
 ///
@@ -52,6 +52,16 @@ impl Error {
     #[must_use]
     pub const fn is_missing_content(&self) -> bool {
         matches!(*self.cause, Cause::MissingContent { .. })
+    }
+
+    /// If a manifest was refused for what is in it, and not for rights, limits or sizes: the digests that the registry named,
+    /// which may be none.
+    #[must_use]
+    pub fn refused_over(&self) -> Option<&[Digest]> {
+        match &*self.cause {
+            Cause::MissingContent { answer } | Cause::Refused { answer } => Some(&answer.digests),
+            _ => None,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     account::Account,
     delete::Abilities,
     keychain::Keychain,
+    referrers::Memory,
     remote::Remote,
     settings::{Settings, SettingsError},
     transport::{Budget, Clients, Counters, Endpoint, Ledger, Proxies, TRIES, Transport, Wallet},
@@ -90,6 +91,7 @@ impl Registries {
                 wallet: Wallet::default(),
                 traffic: Arc::default(),
                 abilities: Abilities::default(),
+                referrers: Memory::default(),
             })
         });
         Transport::new(Arc::clone(endpoint), account, Arc::clone(ledger), self.0.settings.timing, tries)

@@ -8,6 +8,7 @@ use super::{
     account::Account,
     delete::Abilities,
     error::{Cause, Error},
+    referrers::Memory,
     transport::{Request, Response, Scopes, Transport},
 };
 use crate::{
@@ -65,6 +66,11 @@ impl Remote {
     #[must_use]
     pub fn account(&self) -> &Account {
         self.0.home.account()
+    }
+
+    /// What is known of referrers, by all that use the account.
+    pub(super) fn memory(&self) -> &Memory {
+        self.0.home.memory()
     }
 
     pub(super) fn home(&self) -> Place<'_> {

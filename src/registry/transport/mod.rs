@@ -39,7 +39,7 @@ pub(crate) use self::{
     timing::{TRIES, Timing},
     trace::Traffic,
 };
-use super::{account::Account, delete::Abilities, error::Cause};
+use super::{account::Account, delete::Abilities, error::Cause, referrers::Memory};
 
 /// What all that use one account share.
 pub(crate) struct Ledger {
@@ -47,6 +47,7 @@ pub(crate) struct Ledger {
     pub(crate) wallet: Wallet,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) abilities: Abilities,
+    pub(crate) referrers: Memory,
 }
 
 /// A way to one registry with one credential. A clone costs a few counters.
@@ -86,6 +87,11 @@ impl Transport {
 
     pub(crate) const fn account(&self) -> &Account {
         &self.account
+    }
+
+    /// What is known of referrers.
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.ledger.referrers
     }
 
     pub(crate) const fn timing(&self) -> &Timing {

@@ -16,13 +16,14 @@ use crate::{
     api::ImageSync,
     class::Class,
     digest::Digest,
-    engine::record,
+    engine::{record, sparse::Shown},
     plan::{
         Judged, Kind, Listed, Listings, Observed, Ownership, Plan, Questions, Seen, Surroundings, Verdict,
         Wanted, Wants, decide, select,
     },
     records::Records,
     reference::Reference,
+    registry::{Manifest, OCI_MANIFEST},
 };
 
 /// Each spec, as each of the two ImageSyncs has it.
@@ -30,7 +31,7 @@ static WANTED: LazyLock<Vec<[Wanted; 2]>> = LazyLock::new(|| {
     let read = |spec: &Spec, name: &str| {
         let yaml = format!(
             "apiVersion: imagesync.dev/v1alpha1\nkind: ImageSync\nmetadata: {{name: {name}, namespace: team}}\nspec:\n  \
-             images: [{}]\n  targets: [{{name: t, repository: '{}', prune: {{{}}}}}]",
+             defaults: {{referrers: Exclude}}\n  images: [{}]\n  targets: [{{name: t, repository: '{}', prune: {{{}}}}}]",
             spec.images, spec.target, spec.prune
         );
         let object: ImageSync =
@@ -306,7 +307,7 @@ impl World {
         who.iter().map(|&one| plan(one)).collect()
     }
 
-    fn answer(&self, Questions { sources, targets }: Questions) -> Observed {
+    fn answer(&self, Questions { sources, targets, .. }: Questions) -> Observed {
         let source = |at: &Reference| match self.source_looks {
             Goes::Fails(class) => Seen::Failed { class, message: "no".into(), until: None },
             _ => {
@@ -321,6 +322,7 @@ impl World {
         Observed {
             sources: sources.into_iter().map(|at| (at.clone(), source(&at))).collect(),
             targets: targets.into_iter().map(|(name, at)| ((name, at.clone()), target(&at))).collect(),
+            ..Observed::default()
         }
     }
 
@@ -351,7 +353,10 @@ impl World {
         record::planned(&mut self.syncs[who].records, plan, now);
         plan.pruning.names.iter().for_each(|name| record::judged(&mut self.syncs[who].records, name, now));
         for action in plan.actions.iter().filter(|action| matches!(action.kind, Kind::Copy { .. })) {
-            let before = record::intended(&mut self.syncs[who].records, action, now);
+            let manifest = manifest(action.digest.as_ref().unwrap());
+            let source = &manifest.digest;
+            let shown = Shown { manifest: &manifest, is_rewritten: false, source, platforms: None };
+            let before = record::intended(&mut self.syncs[who].records, action, &shown, now);
             self.commit(who)?;
             let (tag, digest) =
                 (action.destination.tag.clone().unwrap().to_string(), action.digest.clone().unwrap());
@@ -359,7 +364,7 @@ impl World {
             self.target.insert(tag, digest);
             self.tick()?;
             record::sent(&mut self.syncs[who].records, action, before, &Ok(()), now);
-            record::complete(&mut self.syncs[who].records, action, now);
+            record::complete(&mut self.syncs[who].records, action, &shown, now);
         }
         if let Fault::Race(tag, number) = fault {
             self.other(tag, *number);
@@ -530,6 +535,12 @@ impl World {
             assert_eq!(known, 1, "{tag} is held at a dummy that nobody knows of");
         }
     }
+}
+
+/// A manifest of which nothing but the digest matters.
+fn manifest(digest: &Digest) -> Manifest {
+    let text = r#"{"schemaVersion": 2, "config": {"mediaType": "x/y", "digest": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", "size": 2}, "layers": []}"#;
+    Manifest::parse(text.into(), Some(OCI_MANIFEST), digest.clone()).unwrap()
 }
 
 fn digest(number: u8) -> Digest {
