@@ -41,6 +41,8 @@ mod subset;
 mod target;
 mod version;
 mod wanted;
+#[cfg(test)]
+pub(crate) use self::prune::BROKEN;
 pub use self::{
     action::{Action, Content, ImageSummary, Kind, LeftOutCount, Plan},
     decide::decide,

@@ -107,14 +107,18 @@ impl Claim {
 
     /// What ImageSyncs want as things stand.
     pub(super) fn wants(&self, store: &Arc<Store>) -> Wants {
-        wants(&self.claims.entries(), store)
+        let entries = self.claims.entries();
+        let is_needed = entries.get(&self.title).is_some_and(|entry| entry.wanted.prunes());
+        if is_needed { wants(&entries, store) } else { Wants::default() }
     }
 
     /// Judges what is deleted by what all others want as things stand, which no other changes meanwhile. Whoever wants one of
     /// these names from now on stops this run first.
     pub(super) fn prune(&self, plan: &mut Plan, store: &Arc<Store>, prune: impl FnOnce(&mut Plan, &Wants)) {
         let mut entries = self.claims.entries();
-        prune(plan, &wants(&entries, store));
+        let is_needed = entries.get(&self.title).is_some_and(|entry| entry.wanted.prunes());
+        // Where nothing is pruned, at most what is held at a dummy is put back, whoever wants it.
+        prune(plan, &if is_needed { wants(&entries, store) } else { Wants::default() });
         if let Some(run) = self.run(&mut entries) {
             let names = plan.pruning.names.iter();
             let deleted = names.filter(|name| matches!(name.verdict, Verdict::Delete | Verdict::PutBack));

@@ -265,7 +265,8 @@ impl<'a> Round<'a> {
             return Some(Kept::Again);
         }
         let input = self.input(candidate);
-        self.conditions.iter().find_map(|condition| condition(&input))
+        let conditions = self.conditions.iter().enumerate().filter(|(number, _)| !is_broken(*number));
+        conditions.map(|(_, condition)| condition).find_map(|condition| condition(&input))
     }
 
     /// What the name's target says. What is held at a dummy is looked at whatever it says; and when the object is deleted, that is
@@ -310,6 +311,23 @@ impl<'a> Round<'a> {
             names.join(", ")
         )]
     }
+}
+
+/// Whether a test took this condition away, to see what it is good for.
+#[cfg(not(test))]
+const fn is_broken(_: usize) -> bool {
+    false
+}
+
+#[cfg(test)]
+fn is_broken(number: usize) -> bool {
+    BROKEN.get() == Some(number)
+}
+
+#[cfg(test)]
+thread_local! {
+    /// The condition that does not hold in this thread, by its number.
+    pub(crate) static BROKEN: std::cell::Cell<Option<usize>> = const { std::cell::Cell::new(None) };
 }
 
 /// Why a name is deleted.

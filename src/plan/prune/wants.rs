@@ -3,7 +3,12 @@
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
-    plan::{Claimant, Selection, Wanted, collision::one_name, could::Could},
+    plan::{
+        Claimant, Selection, Wanted,
+        collision::{one_name, place},
+        could::Could,
+        wanted::{Image, Tags},
+    },
     records::Records,
     reference::Reference,
 };
@@ -15,12 +20,14 @@ pub struct Wants {
     /// The first two who want a name: one of them is somebody else.
     names: HashMap<String, (Arc<Claimant>, Option<Arc<Claimant>>)>,
     could: Could<Arc<Claimant>>,
+    /// What is read as a source, by its repository: a target may be the next one's source.
+    sources: HashMap<(String, String), Vec<(Arc<Image>, Arc<Claimant>)>>,
     unreadable: Vec<String>,
 }
 
 impl Wants {
     /// What this ImageSync wants: what was selected in this run; where it takes no part in it, being suspended, not due or
-    /// stalled, whatever its spec could want; and each name that its records do not call unwanted.
+    /// stalled, whatever its spec could want; each name that its records do not call unwanted; and what it reads as a source.
     pub fn add(&mut self, wanted: &Wanted, records: &Records, selection: Option<&Selection>) {
         let claimant = wanted.claimant();
         match selection {
@@ -37,14 +44,22 @@ impl Wants {
                 }
             }
         }
+        for image in &wanted.images {
+            let (registry, path) = place(&image.source);
+            let here = self.sources.entry((registry.to_owned(), path.to_owned())).or_default();
+            here.push((Arc::clone(image), Arc::clone(claimant)));
+        }
         self.add_recorded(claimant, records);
     }
 
     /// What an ImageSync wants of which only the records are known.
     pub fn add_recorded(&mut self, claimant: &Arc<Claimant>, records: &Records) {
-        let entries = records.iter().flat_map(|record| &record.targets);
-        for entry in entries.filter(|entry| entry.unwanted_since.is_none()) {
-            self.want(&entry.reference, claimant);
+        for record in records.iter() {
+            let entries = || record.targets.iter().filter(|entry| entry.unwanted_since.is_none());
+            entries().for_each(|entry| self.want(&entry.reference, claimant));
+            if let (Some(source), Some(tag), Some(_)) = (&record.source, &record.tag, entries().next()) {
+                self.want(&format!("{source}:{tag}"), claimant);
+            }
         }
     }
 
@@ -53,11 +68,24 @@ impl Wants {
         self.unreadable.push(which.into());
     }
 
+    /// Who reads it as a source; that may be whoever wrote it.
+    fn reader(&self, reference: &Reference) -> Option<&Claimant> {
+        let (registry, path) = place(&reference.repository);
+        let here = self.sources.get(&(registry.to_owned(), path.to_owned()))?;
+        let reads = |image: &Image| {
+            let is_pinned = matches!(&image.tags, Tags::One { digest: Some(digest), .. } if reference.digest.as_ref() == Some(digest));
+            is_pinned || reference.tag.as_ref().is_some_and(|tag| image.reads(tag))
+        };
+        here.iter().find(|(image, _)| reads(image)).map(|(_, claimant)| claimant.as_ref())
+    }
+
     /// Who wants this name, of all but `me`.
     pub(super) fn by<'a>(&'a self, reference: &'a Reference, me: &Claimant) -> Option<&'a Claimant> {
         let named = self.names.get(one_name(&reference.to_string()).as_ref());
         let named = named.into_iter().flat_map(|(first, second)| std::iter::once(first).chain(second));
-        named.chain(self.could.whose(reference)).map(AsRef::as_ref).find(|claimant| *claimant != me)
+        let others =
+            named.chain(self.could.whose(reference)).map(AsRef::as_ref).find(|claimant| *claimant != me);
+        others.or_else(|| self.reader(reference))
     }
 
     /// What cannot be read.

@@ -133,11 +133,24 @@ fn what_has_no_tag_stays() {
 }
 
 #[test]
-fn what_the_imagesync_wants_under_another_name_of_the_same_place_stays() {
+fn what_the_imagesync_wants_under_another_name_of_the_same_place_is_not_unwanted() {
     let mut case = Case::new();
     case.spec = SPEC.replace("r.example/", "r.example:443/").replace("newest: 1", "newest: 3");
+    let (plan, _) = case.plan();
+    assert!(plan.pruning.names.is_empty());
+    // And it was never unwanted: its grace would begin anew.
+    assert_eq!(plan.stale[0].fate, Fate::Moved { image: "a".into(), tag: Some("1".into()) });
+}
+
+#[test]
+fn what_the_imagesync_itself_publishes_by_digest_keeps_the_tag_that_shows_it() {
+    let mut case = Case::new();
+    let by_digest = format!("{{name: b, source: 'alpine@{}'}}]\ntargets", digest("1"));
+    case.spec = SPEC
+        .replace("]\ntargets", &format!(", {by_digest}"))
+        .replace("{name}', prune", "a', tags: ['{tag}'], prune");
     assert_eq!(case.verdict(), Verdict::Keep);
-    assert!(case.judged().reason.contains("wants it under another name"), "{}", case.judged().reason);
+    assert!(case.judged().reason.contains("this ImageSync wants it"), "{}", case.judged().reason);
 }
 
 /// Other ImageSyncs that want `r.example/a:1`, each in its way.
@@ -227,6 +240,22 @@ fn what_another_imagesync_publishes_by_digest_keeps_the_tag_that_shows_it() {
     );
     let other = Wanted::from_object(&named("name: other, namespace: team", &spec)).unwrap();
     case.wants.add(&other, &Records::default(), Some(&select(&other, &Listings::new())));
+    assert_eq!(case.verdict(), Verdict::Keep);
+}
+
+#[rstest]
+#[case::by_tag("'r.example/a:1'")]
+#[case::by_a_filter("'r.example:443/a', select: {semver: '*'}")]
+#[case::by_digest(&format!("'r.example/a@{}'", digest("1")))]
+fn what_an_imagesync_reads_as_its_source_stays(#[case] source: &str) {
+    let mut case = Case::new();
+    let target = "targets: [{name: o, repository: next.example/x, tags: ['y']}]";
+    let spec = format!(
+        "images: [{{name: y, source: {source}}}]\n{}",
+        if source.contains("select") { target.replace("['y']", "['{tag}']") } else { target.to_owned() }
+    );
+    let other = Wanted::from_object(&named("name: other, namespace: team", &spec)).unwrap();
+    case.wants.add(&other, &Records::default(), None);
     assert_eq!(case.verdict(), Verdict::Keep);
 }
 

@@ -2,11 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use rstest::rstest;
+
 use super::{
     model::{Deletes, Fault, Goes, Met, Op, World},
     oracle::SPECS,
 };
-use crate::class::Class;
+use crate::{class::Class, plan::BROKEN};
 
 /// Trees of what can happen next: each begins with some steps, and then goes on in two ways at each of so many steps. Every way from
 /// a root to a leaf is an interleaving, 102,400 of them.
@@ -162,4 +164,21 @@ fn nothing_is_deleted_that_is_wanted_or_not_ours_or_changed_or_unwanted_in_one_r
     assert!(met.interleavings >= 100_000, "{met:?}");
     // It would prove nothing if nothing were ever deleted.
     assert!(met.deleted > 1_000 && met.restored > 0 && met.held > 100, "{met:?}");
+}
+
+/// The walks can fail: each of these conditions alone, when it does not hold, lets something be deleted that must not be.
+#[rstest]
+#[case::is_wanted_by_another(3)]
+#[case::is_among_the_last(7)]
+#[case::was_not_unwanted_for_long(8)]
+#[case::is_still_at_the_source(9)]
+fn without_a_condition_the_walks_find_what_it_is_good_for(#[case] condition: usize) {
+    BROKEN.set(Some(condition));
+    let found = (0..TREES).any(|seed| {
+        let random = fastrand::Rng::with_seed(seed);
+        let mut walk = Walk { seed, random, path: Vec::new(), met: Met::default() };
+        catch_unwind(AssertUnwindSafe(|| walk.tree())).is_err()
+    });
+    BROKEN.set(None);
+    assert!(found, "nothing went wrong without the condition {condition}");
 }
