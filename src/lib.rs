@@ -7,6 +7,7 @@
 //! - [`plan`]: decides what is to be done, and why, out of values alone
 //! - [`records`]: what was selected and written, as it is remembered
 //! - [`store`]: where images are read and written, whatever is behind it
+//! - [`layout`]: OCI image layouts, in directories
 //! - [`registry`]: the distribution protocol
 //! - [`api`]: the kinds that people and the system write, and their rules
 //! - [`mod@reference`] and [`digest`]: the names of images and of bytes
@@ -18,6 +19,7 @@ pub mod class;
 pub mod cli;
 pub mod digest;
 pub mod engine;
+pub mod layout;
 pub mod plan;
 pub mod records;
 pub mod reference;

@@ -75,8 +75,7 @@ impl Dir {
     pub(super) fn file(&self, name: &str) -> Result<Option<File>, Error> {
         let path = self.path.join(name);
         // Without NONBLOCK, a pipe would keep us waiting for somebody who writes into it.
-        let flags =
-            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = match fs::openat(&self.fd, name, flags, Mode::empty()) {
             Ok(fd) => File::from(fd),
             Err(Errno::NOENT) => return Ok(None),
@@ -111,8 +110,7 @@ impl Dir {
     /// Opens a file that is made if it is not there, to be locked.
     pub(super) fn lock_file(&self, name: &str) -> Result<File, Error> {
         let path = self.path.join(name);
-        let flags =
-            OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         match fs::openat(&self.fd, name, flags, FILE) {
             Ok(fd) => Ok(File::from(fd)),
             Err(Errno::LOOP | Errno::ISDIR | Errno::NXIO) => Err(Error::Irregular { path, wanted: "a file" }),

@@ -55,7 +55,9 @@ pub enum Error {
         limit: u64,
     },
     /// Several manifests in the index have one tag.
-    #[error("the index of {repository} has several manifests with the tag {tag}: which one is meant cannot be told")]
+    #[error(
+        "the index of {repository} has several manifests with the tag {tag}: which one is meant cannot be told"
+    )]
     Ambiguous {
         /// The layout.
         repository: Repository,

@@ -165,7 +165,8 @@ impl Index {
                 Ok(self.entries.len() < before)
             }
             Change::Remove(digest) => {
-                self.entries.retain(|entry| entry.descriptor.as_ref().map(|there| &there.digest) != Ok(digest));
+                self.entries
+                    .retain(|entry| entry.descriptor.as_ref().map(|there| &there.digest) != Ok(digest));
                 Ok(self.entries.len() < before)
             }
         }
@@ -278,9 +279,7 @@ mod tests {
 
     #[test]
     fn two_manifests_with_one_tag_are_told_and_the_next_write_leaves_one() {
-        let entry = |content: &str| {
-            json!({"digest": descriptor(content).digest, "size": 1, "annotations": {REF_NAME: "v1"}})
-        };
+        let entry = |content: &str| json!({"digest": descriptor(content).digest, "size": 1, "annotations": {REF_NAME: "v1"}});
         let index = |entries: Value| {
             Index::parse(&serde_json::to_vec(&json!({"manifests": entries})).unwrap()).unwrap()
         };
@@ -293,9 +292,7 @@ mod tests {
 
     #[test]
     fn a_whole_reference_is_its_tag_unless_another_has_the_tag_itself() {
-        let entry = |content: &str, name: &str| {
-            json!({"digest": descriptor(content).digest, "size": 1, "annotations": {REF_NAME: name}})
-        };
+        let entry = |content: &str, name: &str| json!({"digest": descriptor(content).digest, "size": 1, "annotations": {REF_NAME: name}});
         let text = json!({"manifests": [entry("a", "localhost:5000/app:v1"), entry("b", "a.example/app:v2"),
             entry("c", "v2"), entry("d", "no tag at all"), entry("e", "oci:out:v3")]});
         let index = Index::parse(&serde_json::to_vec(&text).unwrap()).unwrap();
@@ -331,7 +328,8 @@ mod tests {
             assert!(Index::parse(bad.as_bytes()).is_err(), "{bad}");
         }
         assert!(Index::parse(b"{\"manifests\": null}").unwrap().entries().is_empty());
-        let index = Index::parse(b"{\"manifests\": [1, {}, null, {\"digest\": \"x\", \"size\": -1}]}").unwrap();
+        let index =
+            Index::parse(b"{\"manifests\": [1, {}, null, {\"digest\": \"x\", \"size\": -1}]}").unwrap();
         assert!(index.entries().iter().all(|entry| entry.descriptor.is_err()));
     }
 }
