@@ -3,6 +3,7 @@
 //! The modules, from the binary down; each may use those below it and none above:
 //!
 //! - [`cli`]: the command line
+//! - [`serve`]: layouts, served as a registry
 //! - [`engine`]: looks at registries for a plan, and carries it out
 //! - [`plan`]: decides what is to be done, and why, out of values alone
 //! - [`records`]: what was selected and written, as it is remembered
@@ -24,6 +25,7 @@ pub mod plan;
 pub mod records;
 pub mod reference;
 pub mod registry;
+pub mod serve;
 pub mod store;
 pub mod telemetry;
 mod text;

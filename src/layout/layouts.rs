@@ -20,7 +20,7 @@ use super::{
 use crate::{reference::Repository, text::excerpt};
 
 /// The file that says that a directory is a layout.
-pub const OCI_LAYOUT: &str = "oci-layout";
+pub(super) const OCI_LAYOUT: &str = "oci-layout";
 /// The only version there is.
 const VERSION: &str = "1.0.0";
 /// What is read of that file.

@@ -15,6 +15,7 @@
 mod commit;
 mod dir;
 mod error;
+mod find;
 mod index;
 mod layouts;
 mod manifests;
@@ -43,7 +44,8 @@ use self::{
 };
 pub use self::{
     error::Error,
-    layouts::{Layouts, OCI_LAYOUT},
+    find::{find, is_one},
+    layouts::Layouts,
     mount::Mount,
     read::Reading,
     referrers::Referrer,

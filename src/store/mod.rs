@@ -121,6 +121,19 @@ impl Store {
         }
     }
 
+    /// Writes the manifest of an image that is wanted, after all that belongs to it: as [`put_manifest`](Self::put_manifest), and
+    /// by digest too it can be found afterwards.
+    ///
+    /// # Errors
+    ///
+    /// As of [`put_manifest`](Self::put_manifest).
+    pub async fn publish(&self, at: &At, manifest: &Manifest) -> Result<(), Error> {
+        match (self, at) {
+            (Self::Layout(layout), At::Digest(_)) => Ok(layout.list(manifest).await?),
+            _ => self.put_manifest(at, manifest).await,
+        }
+    }
+
     /// All tags of the repository, sorted: a list is whole or an error.
     ///
     /// # Errors
