@@ -15,6 +15,7 @@ mod apiserver;
 mod command;
 mod faults;
 mod kill;
+mod layout;
 mod oracles;
 mod pair;
 mod reference;

@@ -225,7 +225,7 @@ impl Run<'_> {
         match action.kind {
             // It shows what it is to show, and that is not to be read from a cache that may be wrong.
             Kind::Amend { repair: true, .. } => {
-                return target.put_manifest(&at, &tree.root).await.map_err(Error::target);
+                return target.publish(&at, &tree.root).await.map_err(Error::target);
             }
             Kind::Amend { .. } => return Ok(()),
             _ => {}
@@ -239,7 +239,7 @@ impl Run<'_> {
             before = record::intended(records, action, Timestamp::now());
         });
         let result = match recorded.await {
-            Ok(()) => target.put_manifest(&at, &tree.root).await.map_err(Error::target),
+            Ok(()) => target.publish(&at, &tree.root).await.map_err(Error::target),
             Err(error) => Err(Error::records(error)),
         };
         self.journal.note(|records| record::sent(records, action, before, &result, Timestamp::now()));

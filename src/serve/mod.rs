@@ -16,8 +16,6 @@ mod content;
 mod lists;
 mod range;
 mod route;
-#[cfg(test)]
-mod tests;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 

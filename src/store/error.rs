@@ -51,4 +51,9 @@ impl Error {
             Self::Layout(error) => error.is_missing_content(),
         }
     }
+    /// There is no room for what is to be written.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        matches!(self, Self::Layout(layout::Error::Full { .. }))
+    }
 }
