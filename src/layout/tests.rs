@@ -121,7 +121,10 @@ async fn what_was_written_is_read_again() {
     assert_eq!(layout.get_manifest(&by_digest).await.unwrap(), image);
     assert_eq!(layout.head_manifest(&by_digest).await.unwrap(), Some(image.descriptor()));
     assert_eq!(layout.tags().await.unwrap(), ["v1".parse::<Tag>().unwrap()]);
-    assert_eq!(fs::read_to_string(place.path().join("oci-layout")).unwrap(), r#"{"imageLayoutVersion":"1.0.0"}"#);
+    assert_eq!(
+        fs::read_to_string(place.path().join("oci-layout")).unwrap(),
+        r#"{"imageLayoutVersion":"1.0.0"}"#
+    );
     let index = place.index();
     assert_eq!((&index["schemaVersion"], &index["mediaType"]), (&json!(2), &json!(OCI_INDEX)));
     assert_eq!(index["manifests"][0]["annotations"], json!({"org.opencontainers.image.ref.name": "v1"}));
@@ -191,7 +194,8 @@ async fn bytes_that_are_wrong_leave_nothing_and_those_that_tear_go_on_where_they
         // Little is written at once or not at all.
         assert_eq!(stands, (size == 300_000).then_some(150_000));
         let from = usize::try_from(stands.unwrap_or_default()).unwrap();
-        let error = upload.put(&blob, from as u64 + 1, stream::iter(chunks(&bytes, 10_000))).await.unwrap_err();
+        let error =
+            upload.put(&blob, from as u64 + 1, stream::iter(chunks(&bytes, 10_000))).await.unwrap_err();
         assert!(matches!(error, Error::Offset { .. }), "{error}");
         upload.put(&blob, from as u64, stream::iter(chunks(&bytes[from..], 10_000))).await.unwrap();
         assert_eq!(read(&place.layout, &blob, 0).await.unwrap(), bytes);

@@ -22,7 +22,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{Request, State},
-    http::Method,
+    http::{HeaderMap, Method, Uri},
     response::Response,
 };
 use hyper_util::{
@@ -119,26 +119,27 @@ impl Server {
 
 /// Answers one request.
 async fn respond(State(shelf): State<Arc<Shelf>>, request: Request) -> Response {
-    let is_head = request.method() == Method::HEAD;
-    let answer = match Route::of(request.method(), request.uri()) {
-        Ok(route) => shelf.answer(route, &request).await,
+    // Whatever is sent with it is not read.
+    let (asked, _) = request.into_parts();
+    let answer = match Route::of(&asked.method, &asked.uri) {
+        Ok(route) => shelf.answer(route, &asked.uri, &asked.headers).await,
         Err(refusal) => Err(refusal),
     };
     let response = answer.unwrap_or_else(Refusal::into_response);
-    tracing::debug!(method = %request.method(), uri = %request.uri(), status = %response.status(), "answered");
+    tracing::debug!(method = %asked.method, uri = %asked.uri, status = %response.status(), "answered");
     // A client that only looks is told the length of what it does not get.
-    if is_head { answer::without_body(response) } else { response }
+    if asked.method == Method::HEAD { answer::without_body(response) } else { response }
 }
 
 impl Shelf {
-    async fn answer(&self, route: Route, request: &Request) -> Result<Response, Refusal> {
+    async fn answer(&self, route: Route, uri: &Uri, headers: &HeaderMap) -> Result<Response, Refusal> {
         let open = |name| self.layouts.open_below(&self.base, &name);
         match route {
             Route::Base => Ok(answer::json(b"{}".as_slice())),
-            Route::Manifest(name, at) => content::manifest(&open(name), &at, request.headers()).await,
-            Route::Blob(name, digest) => content::blob(&open(name), &digest, request.headers()).await,
-            Route::Tags(name) => lists::tags(&open(name), request.uri()).await,
-            Route::Referrers(name, subject) => lists::referrers(&open(name), &subject, request.uri()).await,
+            Route::Manifest(name, at) => content::manifest(&open(name), &at, headers).await,
+            Route::Blob(name, digest) => content::blob(&open(name), &digest, headers).await,
+            Route::Tags(name) => lists::tags(&open(name), uri).await,
+            Route::Referrers(name, subject) => lists::referrers(&open(name), &subject, uri).await,
         }
     }
 }

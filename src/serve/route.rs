@@ -104,7 +104,10 @@ mod tests {
         }
         assert!(matches!(of("/v2/a/blobs/v1"), Err(Refusal::Digest(_))));
         assert!(matches!(of("/v2/a/manifests/-v1"), Err(Refusal::NoManifest)));
-        assert!(matches!(Route::of(&Method::PUT, &"/v2/a/manifests/v1".parse().unwrap()), Err(Refusal::ReadOnly)));
+        assert!(matches!(
+            Route::of(&Method::PUT, &"/v2/a/manifests/v1".parse().unwrap()),
+            Err(Refusal::ReadOnly)
+        ));
     }
 
     proptest! {

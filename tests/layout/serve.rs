@@ -97,12 +97,24 @@ async fn crane_skopeo_and_our_own_sync_pull_what_is_served() {
     let (desk, image) = synced().await;
     let served = Served::start(&desk, "out").await;
     let host = &served.host;
-    assert!(served.greeting.starts_with("serving 1 repository below out at http://127.0.0.1:"), "{}", served.greeting);
+    assert!(
+        served.greeting.starts_with("serving 1 repository below out at http://127.0.0.1:"),
+        "{}",
+        served.greeting
+    );
     assert!(served.greeting.contains(&format!("docker pull {host}/team/app:v1")), "{}", served.greeting);
     assert_eq!(served.http().complete("team/app", "v1").await.manifests.len(), 3);
 
-    run(program("crane"), desk.path(), &["pull", "--insecure", "--format=oci", &format!("{host}/team/app:v1"), "crane"]);
-    run(program("crane"), desk.path(), &["validate", "--insecure", "--remote", &format!("{host}/team/app:v1")]);
+    run(
+        program("crane"),
+        desk.path(),
+        &["pull", "--insecure", "--format=oci", &format!("{host}/team/app:v1"), "crane"],
+    );
+    run(
+        program("crane"),
+        desk.path(),
+        &["validate", "--insecure", "--remote", &format!("{host}/team/app:v1")],
+    );
     let from = format!("docker://{host}/team/app:v1");
     run("skopeo", desk.path(), &["copy", "--all", "--src-tls-verify=false", &from, "oci:skopeo:v1"]);
     assert_eq!(complete(&desk.path().join("skopeo")).get("v1"), Some(image.digest()));
@@ -142,7 +154,8 @@ async fn it_answers_as_a_registry_does_and_refuses_what_changes_something() {
     assert_eq!(whole.headers()["accept-ranges"], "bytes");
     let whole = whole.bytes().await.unwrap();
     assert!(blob.digest.matches(&whole));
-    let ranged = |range: &'static str| served.http().request(Method::GET, "", &at).header("range", range).send();
+    let ranged =
+        |range: &'static str| served.http().request(Method::GET, "", &at).header("range", range).send();
     let part = ranged("bytes=100-150099").await.unwrap();
     assert_eq!((part.status().as_u16(), part.headers()["content-length"].to_str().unwrap()), (206, "150000"));
     let said = format!("bytes 100-150099/{}", whole.len());
@@ -227,7 +240,14 @@ async fn nothing_outside_the_layouts_is_served() {
     symlink(at("outside"), at("out/.hidden/app")).unwrap();
     let served = Served::start(&desk, "out").await;
     assert!(served.greeting.contains("no repository yet"), "{}", served.greeting);
-    for name in ["linked", ".hidden/app", "../outside", "%2e%2e/outside", "kept/../../outside", "kept//..//../outside"] {
+    for name in [
+        "linked",
+        ".hidden/app",
+        "../outside",
+        "%2e%2e/outside",
+        "kept/../../outside",
+        "kept//..//../outside",
+    ] {
         // As it is written: a client that knows URLs takes the dots out.
         let mut stream = tokio::net::TcpStream::connect(&served.host).await.unwrap();
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -258,7 +278,11 @@ async fn it_stops_when_it_is_asked_to_and_says_what_keeps_it_from_starting() {
     let (desk, _) = synced().await;
     let mut served = Served::start(&desk, "out").await;
     let taken = desk.run(&["serve", "out", "--listen", &served.host]).await.expect(1);
-    assert!(taken.stderr.contains(&format!("another program listens at {}", served.host)), "{}", taken.stderr);
+    assert!(
+        taken.stderr.contains(&format!("another program listens at {}", served.host)),
+        "{}",
+        taken.stderr
+    );
     let itself = desk.run(&["serve", "out/team/app"]).await.expect(2);
     assert!(itself.stderr.contains("serve the directory that out/team/app is in"), "{}", itself.stderr);
     let nowhere = desk.run(&["serve", "nowhere"]).await.expect(1);
@@ -292,7 +316,8 @@ async fn the_conformance_suite_finds_nothing_wrong() {
     run(program("oras"), desk.path(), &["copy", "--from-plain-http", "--to-oci-layout", &from, &to]);
     let served = Served::start(&desk, "out").await;
 
-    let manifests: Vec<&str> = image.all_manifests().into_iter().map(|manifest| manifest.digest.as_str()).collect();
+    let manifests: Vec<&str> =
+        image.all_manifests().into_iter().map(|manifest| manifest.digest.as_str()).collect();
     let blobs: Vec<&str> = image.all_blobs().into_iter().map(|blob| blob.digest.as_str()).collect();
     let mut suite = tokio::process::Command::new(program("conformance"));
     suite
@@ -306,7 +331,15 @@ async fn the_conformance_suite_finds_nothing_wrong() {
         .env("OCI_RO_DATA_MANIFESTS", manifests.join(" "))
         .env("OCI_RO_DATA_BLOBS", blobs.join(" "))
         .env("OCI_RO_DATA_REFERRERS", image.digest().as_str());
-    for api in ["PUSH", "BLOBS_DELETE", "MANIFESTS_DELETE", "TAGS_DELETE", "BLOBS_ATOMIC", "MANIFESTS_ATOMIC", "TAGS_ATOMIC"] {
+    for api in [
+        "PUSH",
+        "BLOBS_DELETE",
+        "MANIFESTS_DELETE",
+        "TAGS_DELETE",
+        "BLOBS_ATOMIC",
+        "MANIFESTS_ATOMIC",
+        "TAGS_ATOMIC",
+    ] {
         suite.env(format!("OCI_API_{api}"), "false");
     }
     for api in ["BLOBS_DIGEST_HEADER", "MANIFESTS_DIGEST_HEADER"] {
@@ -321,5 +354,8 @@ async fn the_conformance_suite_finds_nothing_wrong() {
     assert_eq!(counts.get("Error").copied().unwrap_or_default(), 0, "{report}");
     // A GET and a HEAD of each that was named, and more.
     let named = 2 * (3 + manifests.len() + blobs.len()) as u64;
-    assert!(counts.get("Pass").is_some_and(|&passed| passed > named), "{named} were named: {counts:?}\n{report}");
+    assert!(
+        counts.get("Pass").is_some_and(|&passed| passed > named),
+        "{named} were named: {counts:?}\n{report}"
+    );
 }

@@ -16,9 +16,7 @@ use crate::{
 const PLATFORMS: [&str; 2] = ["linux/amd64", "linux/arm64"];
 
 fn spec(source: &str, target: &str) -> String {
-    format!(
-        "images:\n- name: app\n  source: '{source}'\ntargets:\n- name: copy\n  repository: '{target}'"
-    )
+    format!("images:\n- name: app\n  source: '{source}'\ntargets:\n- name: copy\n  repository: '{target}'")
 }
 
 /// Runs a tool, which has to succeed.
@@ -43,7 +41,13 @@ async fn skopeo_crane_and_oras_read_what_was_written() {
     run(
         "skopeo",
         desk.path(),
-        &["copy", "--all", "--dest-tls-verify=false", "oci:out/team/app:v1", &format!("docker://{host}/skopeo:v1")],
+        &[
+            "copy",
+            "--all",
+            "--dest-tls-verify=false",
+            "oci:out/team/app:v1",
+            &format!("docker://{host}/skopeo:v1"),
+        ],
     );
     run(program("crane"), desk.path(), &["push", "--insecure", "out/team/app", &format!("{host}/crane:v1")]);
     run(
@@ -85,7 +89,11 @@ async fn what_skopeo_crane_and_oras_wrote_is_read_without_credentials() {
     ));
     desk.synced().await;
     for tool in tools {
-        assert_eq!(target.digest(&format!("from/{tool}"), "v1").await.as_ref(), Some(image.digest()), "{tool}");
+        assert_eq!(
+            target.digest(&format!("from/{tool}"), "v1").await.as_ref(),
+            Some(image.digest()),
+            "{tool}"
+        );
         target.complete(&format!("from/{tool}"), "v1").await;
     }
     assert!(desk.synced().await.stdout.contains("3 in sync"));
