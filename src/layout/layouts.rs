@@ -10,6 +10,7 @@ use std::{
 };
 
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 
 use super::{
     Inner, Layout,
@@ -25,6 +26,8 @@ pub(super) const OCI_LAYOUT: &str = "oci-layout";
 const VERSION: &str = "1.0.0";
 /// What is read of that file.
 const MOST: u64 = 4096;
+/// Pieces of work on files that are done at the same time: more threads would only cost memory.
+const AT_ONCE: usize = 16;
 /// Layouts that are remembered; above it those are forgotten that nobody uses.
 const MOST_LAYOUTS: usize = 1024;
 /// Files that are remembered as verified.
@@ -34,10 +37,18 @@ const MOST_VERIFIED: usize = 100_000;
 #[derive(Clone, Default)]
 pub struct Layouts(Arc<Shared>);
 
-#[derive(Default)]
 struct Shared {
     open: Mutex<HashMap<Repository, Layout>>,
     verified: Verified,
+    /// Each piece of work on files has a thread while it lasts.
+    works: Arc<Semaphore>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        let works = Arc::new(Semaphore::new(AT_ONCE));
+        Self { open: Mutex::default(), verified: Verified::default(), works }
+    }
 }
 
 impl Layouts {
@@ -71,6 +82,7 @@ impl Layouts {
             queue: super::Queue::default(),
             subjects: super::Subjects::default(),
             verified: self.0.verified.clone(),
+            works: Arc::clone(&self.0.works),
             is_clean: false.into(),
         }));
         open.insert(repository.clone(), layout.clone());

@@ -36,6 +36,8 @@ use std::{
     },
 };
 
+use tokio::sync::Semaphore;
+
 use self::{
     commit::{Cached, Queue},
     dir::Dir,
@@ -68,6 +70,7 @@ struct Inner {
     queue: Queue,
     subjects: Subjects,
     verified: Verified,
+    works: Arc<Semaphore>,
     /// What crashes left was removed.
     is_clean: AtomicBool,
 }
@@ -103,7 +106,13 @@ impl Layout {
         F: FnOnce(&Self) -> Result<T, Error> + Send + 'static,
     {
         let this = self.clone();
-        let done = tokio::task::spawn_blocking(move || work(&this)).await;
+        // The semaphore is never closed, so the answer is always a permit.
+        let permit = Arc::clone(&self.0.works).acquire_owned().await;
+        let done = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work(&this)
+        });
+        let done = done.await;
         done.unwrap_or(Err(Error::Internal("work on a layout's files did not end")))
     }
 
