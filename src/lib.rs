@@ -11,7 +11,7 @@
 //! - [`layout`]: OCI image layouts, in directories
 //! - [`registry`]: the distribution protocol
 //! - [`api`]: the kinds that people and the system write, and their rules
-//! - [`mod@reference`] and [`digest`]: the names of images and of bytes
+//! - [`mod@reference`], [`digest`] and [`platform`]: the names of images and of bytes, and what images run on
 //! - [`class`]: the classes of errors
 //! - [`telemetry`]: the log, as lines or as JSON
 
@@ -22,6 +22,7 @@ pub mod digest;
 pub mod engine;
 pub mod layout;
 pub mod plan;
+pub mod platform;
 pub mod records;
 pub mod reference;
 pub mod registry;

@@ -13,12 +13,15 @@
 
 mod apiserver;
 mod command;
+mod cosign;
 mod faults;
 mod kill;
 mod layout;
 mod oracles;
 mod pair;
+mod platforms;
 mod reference;
+mod referrers;
 mod registry;
 mod repair;
 mod selfcheck;

@@ -124,6 +124,7 @@ impl Layout {
                     dir.sync()?;
                 }
             }
+            blobs.sync()?;
         }
         let _lock = lock(&root)?;
         let path = root.path().join(INDEX);

@@ -57,14 +57,13 @@ impl Dir {
         }
     }
 
-    /// Opens a directory in this one, which is made if it is not there.
+    /// Opens a directory in this one, which is made if it is not there. It is there for good when this one is synced.
     pub(super) fn make_dir(&self, name: &str) -> Result<Self, Error> {
         if let Some(dir) = self.dir(name)? {
             return Ok(dir);
         }
         match fs::mkdirat(&self.fd, name, FOLDER) {
-            Ok(()) => self.sync()?,
-            Err(Errno::EXIST) => {}
+            Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(Error::io("make", self.path.join(name))(error.into())),
         }
         let gone = || Error::io("open", self.path.join(name))(io::ErrorKind::NotFound.into());

@@ -209,6 +209,15 @@ impl Error {
         !matches!(self, Self::Io { .. } | Self::Internal(_))
     }
 
+    /// If a manifest was refused because of what is not there: which digest that is.
+    #[must_use]
+    pub const fn missing(&self) -> Option<&[Digest]> {
+        match self {
+            Self::MissingContent { digest, .. } => Some(std::slice::from_ref(digest)),
+            _ => None,
+        }
+    }
+
     /// A manifest was refused because the layout lacks a blob that it names.
     #[must_use]
     pub const fn is_missing_content(&self) -> bool {

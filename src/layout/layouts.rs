@@ -140,7 +140,7 @@ pub(super) fn is_layout(root: &Dir) -> Result<bool, Error> {
     }
 }
 
-/// Makes a directory a layout that has nothing yet.
+/// Makes a directory a layout that has nothing yet. What is in it is there for good when its index is written.
 pub(super) fn make(path: &Path) -> Result<Dir, Error> {
     let root = make_named(path)?;
     let mut marker = Part::new(&root)?;
@@ -148,6 +148,5 @@ pub(super) fn make(path: &Path) -> Result<Dir, Error> {
     // If two make it, they write the same.
     marker.place(&root, OCI_LAYOUT)?;
     root.make_dir(super::BLOBS)?;
-    root.sync()?;
     Ok(root)
 }

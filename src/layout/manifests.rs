@@ -10,12 +10,12 @@ use super::{
     error::Error,
     index::{Change, Tagged},
     part::Part,
-    referrers::Fields,
+    referrers,
 };
 use crate::{
     digest::Digest,
     reference::Tag,
-    registry::{At, Descriptor, Manifest},
+    registry::{At, Descriptor, Manifest, Referrer},
 };
 
 /// The largest manifest that is read, in bytes, as of registries.
@@ -72,13 +72,13 @@ impl Layout {
     ///
     /// [`Error::MissingContent`] for a blob that is not there; and all that keeps it from being written.
     pub async fn put_manifest(&self, at: &At, manifest: &Manifest) -> Result<(), Error> {
-        let fields = self.store(manifest).await?;
+        self.store(manifest).await?;
         let tag = match at {
             At::Tag(tag) => Some(tag.clone()),
-            At::Digest(_) if fields.subject.is_some() => None,
+            At::Digest(_) if referrers::subject(&manifest.bytes).is_some() => None,
             At::Digest(_) => return Ok(()),
         };
-        self.commit(put(tag, manifest, fields)).await
+        self.commit(put(tag, manifest)).await
     }
 
     /// Writes a manifest that is to be found although it has no tag and nothing names it: it is in the index.
@@ -87,8 +87,8 @@ impl Layout {
     ///
     /// As of [`put_manifest`](Self::put_manifest).
     pub async fn list(&self, manifest: &Manifest) -> Result<(), Error> {
-        let fields = self.store(manifest).await?;
-        self.commit(put(None, manifest, fields)).await
+        self.store(manifest).await?;
+        self.commit(put(None, manifest)).await
     }
 
     /// Takes a tag, or all that has the digest, out of the index. Blobs stay, and so does a manifest that lost its tag.
@@ -198,10 +198,9 @@ impl Layout {
     }
 
     /// Writes the bytes of a manifest, after a look whether its blobs are there.
-    async fn store(&self, manifest: &Manifest) -> Result<Fields, Error> {
+    async fn store(&self, manifest: &Manifest) -> Result<(), Error> {
         let manifest = manifest.clone();
         self.blocking(move |this| {
-            let fields = Fields::read(&manifest.bytes);
             let root = this.write_root()?;
             for blob in manifest.blobs() {
                 let size = match this.blobs(&blob.digest)? {
@@ -222,12 +221,12 @@ impl Layout {
             if let Some(file) = there
                 && read(file, &dir, name)? == manifest.bytes
             {
-                return Ok(fields);
+                return Ok(());
             }
             let mut part = Part::new(&root)?;
             part.write(&manifest.bytes)?;
             part.place(&dir, name)?;
-            Ok(fields)
+            Ok(())
         })
         .await
     }
@@ -242,8 +241,9 @@ impl Layout {
     }
 }
 
-fn put(tag: Option<Tag>, manifest: &Manifest, fields: Fields) -> Change {
-    let artifact_type = fields.subject.is_some().then(|| fields.artifact_type()).flatten();
+fn put(tag: Option<Tag>, manifest: &Manifest) -> Change {
+    let is_referrer = referrers::subject(&manifest.bytes).is_some();
+    let artifact_type = Referrer::of(manifest).artifact_type().filter(|_| is_referrer).map(str::to_owned);
     Change::Put { tag, descriptor: manifest.descriptor(), artifact_type }
 }
 

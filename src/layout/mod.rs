@@ -50,7 +50,6 @@ pub use self::{
     layouts::Layouts,
     mount::Mount,
     read::Reading,
-    referrers::Referrer,
     upload::Upload,
 };
 use crate::{digest::Digest, reference::Repository};

@@ -264,10 +264,8 @@ async fn referrers_are_found_in_the_index_and_under_the_fallback_tag() {
 
     let found = place.layout.referrers(&image.digest).await.unwrap();
     assert_eq!(found.len(), 2);
-    assert_eq!(found[0].descriptor, a.descriptor());
-    assert_eq!(found[0].artifact_type.as_deref(), Some("application/a"));
-    assert_eq!(found[0].annotations, [("a".to_owned(), "b".to_owned())].into());
-    assert_eq!(found[1].descriptor, b.descriptor());
+    assert_eq!((found[0].descriptor(), found[1].descriptor()), (a.descriptor(), b.descriptor()));
+    assert_eq!(found[0].artifact_type(), Some("application/a"));
     assert_eq!(place.layout.referrers(&a.digest).await.unwrap(), []);
 }
 

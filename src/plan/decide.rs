@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use super::{
     Action, Observed, Ownership, Plan, Selection, Wanted, collision,
     destination::Destination,
+    referrers::Referring,
     resolve::{Memory, Resolved, resolve},
     rules::{self, Decision, Input},
     select::Unlisted,
-    stale,
+    stale, subset,
     target::Target,
 };
 use crate::{
@@ -51,19 +52,27 @@ pub fn decide(
                 collision: collisions.remove(&(artifact, index)),
                 owner: owner.filter(|owner| **owner != *wanted.claimant),
                 former: former.filter(|former| **former != *wanted.claimant),
+                referring: this.referring(observed),
                 me: &wanted.claimant,
                 now,
             });
-            actions.push(action(this, destination, decision));
+            let referrers = this.referring(observed).and_then(Referring::hash).map(ToOwned::to_owned);
+            actions.push(Action { referrers, ..action(this, destination, decision) });
         }
+    }
+    let rewriting = subset::rewriting(records);
+    let mut images = selection.images.clone();
+    for image in &mut images {
+        image.notes.extend(wanted.platform_notes(&image.image, &rewriting));
     }
     actions.extend(selection.unlisted.iter().flat_map(|unlisted| failures(wanted, unlisted, now)));
     Plan {
         namespace: wanted.claimant.namespace().map(ToOwned::to_owned),
         name: wanted.claimant.name().to_owned(),
         actions,
-        images: selection.images.clone(),
+        images,
         stale: stale::find(wanted, selection, &resolved, records, now),
+        rewriting,
     }
 }
 
@@ -78,6 +87,7 @@ fn action(this: &Resolved<'_>, destination: &Destination, Decision { kind, reaso
         destination: destination.name.to_reference(),
         overwrite: destination.target.overwrite,
         content: Arc::clone(&artifact.image.content),
+        referrers: None,
         kind,
         reason,
     }
@@ -98,6 +108,7 @@ fn failures(wanted: &Wanted, unlisted: &Unlisted, now: Timestamp) -> Vec<Action>
             destination: Reference { repository: repository.clone(), tag: None, digest: None },
             overwrite: target.overwrite,
             content: Arc::clone(&image.content),
+            referrers: None,
             kind,
             reason,
         }

@@ -5,7 +5,8 @@
 //! Wanted::from_object          the spec, parsed and checked              wanted, target, invalid, spec_collision
 //! select(wanted, listings)     the artifacts, chosen from listings       select, filter, pattern, range, version
 //! selection.questions(...)     the HEADs to make, round by round         questions
-//! decide(...)                  one action for each name, with a reason   decide, rules, collision, loops, ownership
+//! decide(...)                  one action for each name, with a reason   decide, rules, subset, referrers, collision, loops,
+//!                                                                        ownership
 //! plan.stale                   what becomes of records nothing needs     stale, left
 //! plan.render()                the plan, for people                      render
 //! ```
@@ -25,6 +26,7 @@ mod ownership;
 mod pattern;
 mod questions;
 mod range;
+mod referrers;
 mod render;
 mod resolve;
 mod rules;
@@ -32,6 +34,7 @@ mod schedule;
 mod select;
 mod spec_collision;
 mod stale;
+mod subset;
 mod target;
 mod version;
 mod wanted;
@@ -43,6 +46,7 @@ pub use self::{
     observed::{Listed, Listings, Observed, Seen},
     ownership::{Claimant, Ownership},
     questions::Questions,
+    referrers::{Look, Referred, Referring, Subject, is_due},
     render::Summary,
     schedule::{Ended, Schedule},
     select::{Selection, select},

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::referrers::{Referring, Subject};
+
 use jiff::Timestamp;
 
 use crate::{
@@ -54,13 +56,24 @@ pub struct Observed {
     pub sources: HashMap<Reference, Seen>,
     /// What is on the targets, by the target's name.
     pub targets: HashMap<(String, Reference), Seen>,
+    /// What refers to images at the sources.
+    pub referrers: HashMap<Subject, Referring>,
+    /// When it was looked.
+    pub now: Timestamp,
 }
 
 impl Observed {
+    /// Nothing yet, at this time: what is new, and what is due, is told from it.
+    #[must_use]
+    pub fn at(now: Timestamp) -> Self {
+        Self { now, ..Self::default() }
+    }
+
     /// Takes the answers to more questions.
     pub fn extend(&mut self, more: Self) {
         self.sources.extend(more.sources);
         self.targets.extend(more.targets);
+        self.referrers.extend(more.referrers);
     }
 
     /// What was seen on the named target.

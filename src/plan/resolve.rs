@@ -7,6 +7,7 @@ use super::{
     collision::one_name,
     destination::{Destination, destinations},
     select::Artifact,
+    subset,
 };
 use crate::{
     api::{Record, State, TargetRecord},
@@ -84,7 +85,11 @@ impl<'a> Memory<'a> {
             // A layout costs nothing to look at, and may have been carried away, or be another one under this name.
             let reference = destination.name.reference().filter(|name| name.repository.layout().is_none());
             let remembered = reference.and_then(|reference| self.name(reference));
-            remembered.is_some_and(|name| name.target.state == State::InSync && name.target.digest == *digest)
+            remembered.is_some_and(|name| {
+                name.target.state == State::InSync
+                    && name.target.stands_for() == digest
+                    && subset::missing(artifact, Some(record), digest, Some(name)).is_none()
+            })
         };
         destinations.iter().all(is_done).then_some((digest, destinations))
     }

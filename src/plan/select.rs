@@ -13,7 +13,7 @@ use super::{
     wanted::{Image, Tags},
 };
 use crate::{
-    api::Record,
+    api::{Interval, Record},
     class::Class,
     digest::Digest,
     reference::{Reference, Tag},
@@ -26,6 +26,8 @@ pub struct Selection {
     pub(super) artifacts: Vec<Artifact>,
     pub(super) unlisted: Vec<Unlisted>,
     pub(super) images: Vec<ImageSummary>,
+    /// How often all that is on targets is walked.
+    pub(super) deep_interval: Interval,
 }
 
 /// One (image, tag) that was selected.
@@ -94,8 +96,13 @@ impl Artifact {
 #[must_use]
 pub fn select(wanted: &Wanted, listings: &Listings) -> Selection {
     let targets = wanted.targets.clone();
-    let mut selection =
-        Selection { targets, artifacts: Vec::new(), unlisted: Vec::new(), images: Vec::new() };
+    let mut selection = Selection {
+        targets,
+        artifacts: Vec::new(),
+        unlisted: Vec::new(),
+        images: Vec::new(),
+        deep_interval: wanted.deep_interval,
+    };
     for image in &wanted.images {
         match &image.tags {
             Tags::One { tag, .. } => {

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use http::{Method, StatusCode, header::LINK};
+use http::{Method, StatusCode};
 use serde::Deserialize;
-use url::Url;
 
 use super::{
     error::{Cause, Error},
     link,
     remote::{Place, Remote},
-    transport::{Named, Request, Response},
+    transport::{Request, Response},
 };
 use crate::{reference::Tag, text::excerpt};
 
@@ -77,7 +76,7 @@ impl Remote {
             if response.is_web_page() {
                 return Err(Cause::WebPage { host: response.host() });
             }
-            let (host, next) = (response.host(), next(&response));
+            let (host, next) = (response.host(), link::following(&response));
             let page = tags.add(response).await?;
             request = match next {
                 Some(next) if page.is_new && !asked.contains(&next.url) && asked.len() < MOST_PAGES => {
@@ -132,11 +131,4 @@ fn page(home: Place<'_>, last: Option<&str>, size: usize) -> Result<Request, Cau
         .append_pair("n", &size.to_string())
         .extend_pairs(last.map(|last| ("last", last)));
     Ok(request)
-}
-
-/// Where the next page is.
-fn next(response: &Response) -> Option<Named> {
-    let links = response.headers().get_all(LINK).iter().filter_map(|link| link.to_str().ok());
-    let target: Url = links.filter_map(link::next).find_map(|target| response.url().join(target).ok())?;
-    Some(Named::in_response(target, response))
 }

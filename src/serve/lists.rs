@@ -4,17 +4,13 @@ use axum::{
     http::{HeaderName, Uri, header},
     response::Response,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     answer::{Refusal, insert, json, whole},
     route::field,
 };
-use crate::{
-    digest::Digest,
-    layout::{Layout, Referrer},
-    registry::OCI_INDEX,
-};
+use crate::{digest::Digest, layout::Layout, registry::OCI_INDEX};
 
 /// Where a registry says by what it chose.
 const FILTERS: HeaderName = HeaderName::from_static("oci-filters-applied");
@@ -44,29 +40,12 @@ pub(super) async fn referrers(layout: &Layout, subject: &Digest, uri: &Uri) -> R
     let kind = field(uri, "artifactType").filter(|kind| !kind.is_empty());
     let mut found = layout.referrers(subject).await?;
     if let Some(kind) = &kind {
-        found.retain(|referrer| referrer.artifact_type.as_ref() == Some(kind));
+        found.retain(|referrer| referrer.artifact_type() == Some(kind.as_str()));
     }
-    let manifests: Vec<Value> = found.iter().map(descriptor).collect();
-    let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests});
+    let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": found});
     let mut response = whole(index.to_string().into(), OCI_INDEX);
     if kind.is_some() {
         insert(&mut response, FILTERS, "artifactType");
     }
     Ok(response)
-}
-
-fn descriptor(referrer: &Referrer) -> Value {
-    let Referrer { descriptor, artifact_type, annotations } = referrer;
-    let mut value = json!({
-        "mediaType": descriptor.media_type,
-        "digest": descriptor.digest,
-        "size": descriptor.size,
-    });
-    if let Some(artifact_type) = artifact_type {
-        value["artifactType"] = artifact_type.as_str().into();
-    }
-    if !annotations.is_empty() {
-        value["annotations"] = json!(annotations);
-    }
-    value
 }

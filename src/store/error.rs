@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::{class::Class, layout, registry};
+use crate::{class::Class, digest::Digest, layout, registry};
 
 /// Why a store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -51,9 +51,19 @@ impl Error {
             Self::Layout(error) => error.is_missing_content(),
         }
     }
+
     /// There is no room for what is to be written.
     #[must_use]
     pub const fn is_full(&self) -> bool {
         matches!(self, Self::Layout(layout::Error::Full { .. }))
+    }
+
+    /// If a manifest was refused because of what is not there: the digests that were named, which may be none.
+    #[must_use]
+    pub fn missing(&self) -> Option<&[Digest]> {
+        match self {
+            Self::Registry(error) => error.missing(),
+            Self::Layout(error) => error.missing(),
+        }
     }
 }

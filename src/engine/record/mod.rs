@@ -4,7 +4,7 @@
 //! planned     what the plan found out, of what is tried and of what is not
 //! intended    a tag is going to be written      reaches the disk before the tag is sent
 //! sent        what came of sending it
-//! complete    all that belongs to it is there
+//! complete    all that belongs to it is there, and which referrers these are
 //! failed      it went wrong
 //! ```
 
@@ -12,11 +12,12 @@ mod stale;
 
 use jiff::Timestamp;
 
-use super::{Outcome, Trouble, error::Error};
+use super::{Outcome, Trouble, error::Error, sparse::Shown};
 use crate::{
     api::{Origin, Record, State, TargetRecord},
     digest::Digest,
     plan::{Action, Kind, Plan},
+    platform::Platforms,
     records::Records,
     reference::Tag,
 };
@@ -42,17 +43,21 @@ pub(crate) fn planned(records: &mut Records, plan: &Plan, now: Timestamp) {
 /// A tag is going to be written. This reaches the disk before the tag reaches the registry, so that a tag with that
 /// digest is known as ours, whatever happens in between; what was ours until then stays known besides. Returns the
 /// entry as it was, which [`sent`] puts back if nothing was written.
-pub(crate) fn intended(records: &mut Records, action: &Action, now: Timestamp) -> Option<TargetRecord> {
+pub(crate) fn intended(
+    records: &mut Records,
+    action: &Action,
+    shown: &Shown<'_>,
+    now: Timestamp,
+) -> Option<TargetRecord> {
     let mut before = None;
     change(records, action, now, |entry| {
         before.clone_from(&entry);
-        let digest = action.digest.as_ref()?;
         let (origin, previous_digest) = match entry {
             Some(entry) if entry.origin == Origin::Written => (Origin::Intended, Some(entry.digest)),
             Some(entry) => (Origin::Intended, entry.previous_digest),
             None => (Origin::Intended, None),
         };
-        Some(TargetRecord { previous_digest, ..new(action, digest, origin, State::Pending, now) })
+        Some(TargetRecord { previous_digest, ..showing(action, shown, origin, now) })
     });
     before
 }
@@ -73,20 +78,25 @@ pub(crate) fn sent(
     });
 }
 
-/// Somebody put the right digest under a tag that may not be overwritten, after the plan was made.
-pub(crate) fn found(records: &mut Records, action: &Action, now: Timestamp) {
+/// A tag that was to be written shows the right digest already: somebody put it there after the plan was made, or an index
+/// was rewritten to what it was before.
+pub(crate) fn found(records: &mut Records, action: &Action, shown: &Shown<'_>, now: Timestamp) {
     change(records, action, now, |entry| {
-        let digest = action.digest.as_ref()?;
-        let is_ours = entry.is_some_and(|entry| entry.wrote(digest));
+        let is_ours = entry.is_some_and(|entry| entry.wrote(&shown.manifest.digest));
         let origin = if is_ours { Origin::Written } else { Origin::Found };
-        Some(new(action, digest, origin, State::Pending, now))
+        Some(showing(action, shown, origin, now))
     });
 }
 
 /// A tag shows the right digest, and all that belongs to it is there.
-pub(crate) fn complete(records: &mut Records, action: &Action, now: Timestamp) {
+pub(crate) fn complete(records: &mut Records, action: &Action, shown: &Shown<'_>, now: Timestamp) {
     change(records, action, now, |entry| {
-        entry.map(|entry| TargetRecord { state: State::InSync, class: None, message: None, ..entry })
+        let platforms = shown.platforms.map(texts);
+        let entry = entry?;
+        // What was amended without a look has what it had, and perhaps more.
+        let (referrers, checked) = (action.referrers.clone().or(entry.referrers), Some(now));
+        let (state, class, message) = (State::InSync, None, None);
+        Some(TargetRecord { platforms, referrers, checked, state, class, message, ..entry })
     });
 }
 
@@ -97,7 +107,22 @@ pub(crate) fn failed(records: &mut Records, action: &Action, error: &Error, now:
 
 /// A tag was there with the right digest.
 fn seen(records: &mut Records, action: &Action, origin: Origin, now: Timestamp) {
-    change(records, action, now, |_| Some(new(action, action.digest.as_ref()?, origin, State::InSync, now)));
+    change(records, action, now, |entry| {
+        let digest = action.digest.as_ref()?;
+        let wanted = action.content.platforms.as_ref().map(texts);
+        let referrers = action.referrers.clone();
+        let Some(entry) = entry.filter(|entry| entry.stands_for() == digest) else {
+            // Of what others put there, nobody knows whether all of it is.
+            let new = new(action, digest, origin, State::InSync, now);
+            return Some(TargetRecord { platforms: wanted, referrers, ..new });
+        };
+        // What was brought of more platforms stays there, and is not looked after any more.
+        let platforms = entry.platforms.map(|before| wanted.unwrap_or(before));
+        // What was brought stays known; where it was looked for now, it is what is there.
+        let referrers = referrers.or(entry.referrers);
+        let (state, previous_digest, class, message) = (State::InSync, None, None, None);
+        Some(TargetRecord { origin, platforms, referrers, state, previous_digest, class, message, ..entry })
+    });
 }
 
 /// A tag was there with the right digest, and something that belongs to it is not.
@@ -107,7 +132,9 @@ fn amend(records: &mut Records, action: &Action, origin: Origin, now: Timestamp)
         let new = new(action, digest, origin, State::Pending, now);
         // What was brought before stays known, until it is known better.
         Some(match entry {
-            Some(entry) if entry.digest == *digest => TargetRecord { origin, state: State::Pending, ..entry },
+            Some(entry) if entry.stands_for() == digest => {
+                TargetRecord { origin, previous_digest: None, state: State::Pending, ..entry }
+            }
             _ => new,
         })
     });
@@ -118,8 +145,13 @@ fn amend(records: &mut Records, action: &Action, origin: Origin, now: Timestamp)
 fn settle(records: &mut Records, action: &Action, there: Option<&Digest>, now: Timestamp) {
     change(records, action, now, |entry| match entry {
         Some(entry) if entry.origin == Origin::Intended => {
-            let digest = if there == Some(&entry.digest) { entry.digest } else { entry.previous_digest? };
-            Some(TargetRecord { digest, origin: Origin::Written, previous_digest: None, ..entry })
+            let entry = TargetRecord { origin: Origin::Written, ..entry };
+            if there == Some(&entry.digest) {
+                return Some(TargetRecord { previous_digest: None, ..entry });
+            }
+            // Of what it was made from, and for which platforms, nothing is known any more.
+            let (digest, previous_digest) = (entry.previous_digest?, None);
+            Some(TargetRecord { digest, previous_digest, source_digest: None, platforms: None, ..entry })
         }
         entry => entry,
     });
@@ -133,6 +165,27 @@ fn troubled(records: &mut Records, action: &Action, outcome: &Outcome, now: Time
         let (state, class, message) = (trouble.state(), Some(trouble.class), Some(message));
         entry.map(|entry| TargetRecord { state, class, message, ..entry })
     });
+}
+
+/// An entry of a tag that shows this, or is going to.
+fn showing(action: &Action, shown: &Shown<'_>, origin: Origin, now: Timestamp) -> TargetRecord {
+    let source_digest = shown.is_rewritten.then(|| shown.source.clone());
+    let platforms = shown.platforms.map(texts);
+    let new = new(action, &shown.manifest.digest, origin, State::Pending, now);
+    TargetRecord { source_digest, platforms, ..new }
+}
+
+fn texts(platforms: &Platforms) -> Vec<String> {
+    platforms.iter().map(ToString::to_string).collect()
+}
+
+/// Whether what is recorded of a name is an index that was rewritten.
+pub(crate) fn is_rewritten(records: &Records, action: &Action) -> bool {
+    let reference = action.destination.to_string();
+    let record = records.get(&action.image, action.tag.as_ref().map(Tag::as_str));
+    let mut entries = record.into_iter().flat_map(|record| &record.targets);
+    let this = |entry: &&TargetRecord| entry.name == action.target && entry.reference == reference;
+    entries.find(this).is_some_and(|entry| entry.source_digest.is_some())
 }
 
 fn new(action: &Action, digest: &Digest, origin: Origin, state: State, now: Timestamp) -> TargetRecord {
@@ -150,8 +203,13 @@ fn change(
     let tag = action.tag.as_ref().map(Tag::as_str);
     let mut record = records.get_or_empty(&action.image, tag);
     if let Some(digest) = &action.digest {
+        let source = Some(action.source.repository.to_string());
+        if record.source_digest.as_ref() != Some(digest) || record.source != source {
+            record.first_seen = None;
+        }
+        record.first_seen.get_or_insert(now);
         record.source_digest = Some(digest.clone());
-        record.source = Some(action.source.repository.to_string());
+        record.source = source;
     }
     let reference = action.destination.to_string();
     replace(&mut record, &action.target, &reference, now, |entry| {

@@ -37,6 +37,7 @@ impl One {
         let observed = Observed {
             sources: [(source, Seen::Digest(Digest::sha256(b"app")))].into(),
             targets: [(target, Seen::Absent)].into(),
+            ..Observed::default()
         };
         let Self { member: Member { wanted, .. }, selection, .. } = self;
         let plan = self.claim.as_ref().unwrap().decide(|ownership| {
