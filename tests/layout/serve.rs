@@ -116,7 +116,11 @@ async fn crane_skopeo_and_our_own_sync_pull_what_is_served() {
         &["validate", "--insecure", "--remote", &format!("{host}/team/app:v1")],
     );
     let from = format!("docker://{host}/team/app:v1");
-    run("skopeo", desk.path(), &["copy", "--all", "--src-tls-verify=false", &from, "oci:skopeo:v1"]);
+    run(
+        "skopeo",
+        desk.path(),
+        &["copy", "--all", "--preserve-digests", "--src-tls-verify=false", &from, "oci:skopeo:v1"],
+    );
     assert_eq!(complete(&desk.path().join("skopeo")).get("v1"), Some(image.digest()));
     complete(&desk.path().join("crane"));
 

@@ -71,7 +71,14 @@ async fn what_skopeo_crane_and_oras_wrote_is_read_without_credentials() {
     run(
         "skopeo",
         desk.path(),
-        &["copy", "--all", "--src-tls-verify=false", &format!("docker://{from}"), "oci:skopeo:v1"],
+        &[
+            "copy",
+            "--all",
+            "--preserve-digests",
+            "--src-tls-verify=false",
+            &format!("docker://{from}"),
+            "oci:skopeo:v1",
+        ],
     );
     run(
         program("crane"),
