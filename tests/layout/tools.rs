@@ -44,6 +44,7 @@ async fn skopeo_crane_and_oras_read_what_was_written() {
         &[
             "copy",
             "--all",
+            "--preserve-digests",
             "--dest-tls-verify=false",
             "oci:out/team/app:v1",
             &format!("docker://{host}/skopeo:v1"),
