@@ -4,7 +4,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::{class::Class, digest::Digest, records, reference::Repository, registry, store};
+use crate::{
+    class::{Class, Retry},
+    digest::Digest,
+    records,
+    reference::Repository,
+    registry, store,
+};
 
 /// Why an action of a plan was not carried out.
 ///
@@ -186,6 +192,12 @@ impl Error {
             Self::Records(error) => error.class(),
             Self::Overwritten { .. } => Class::Conflict,
         }
+    }
+
+    /// Whether another try may do better in a moment. A disk that is full stays so.
+    pub(crate) fn may_pass(&self) -> bool {
+        let is_full = matches!(self, Self::Target(error) if error.is_full());
+        self.class().retry() == Retry::Transient && !is_full
     }
 
     /// Until when the registry wants no more of this, where it said so.
