@@ -218,10 +218,10 @@ impl Error {
         }
     }
 
-    /// If the target refused a manifest because of what it lacks: the digests that it named, which may be none.
-    pub(crate) fn missing(&self) -> Option<&[Digest]> {
+    /// If the target refused a manifest for what is in it: the digests that it named, which may be none.
+    pub(crate) fn refused_over(&self) -> Option<&[Digest]> {
         match self {
-            Self::Target(error) => error.missing(),
+            Self::Target(error) => error.refused_over(),
             _ => None,
         }
     }

@@ -211,7 +211,7 @@ impl Error {
 
     /// If a manifest was refused because of what is not there: which digest that is.
     #[must_use]
-    pub const fn missing(&self) -> Option<&[Digest]> {
+    pub const fn refused_over(&self) -> Option<&[Digest]> {
         match self {
             Self::MissingContent { digest, .. } => Some(std::slice::from_ref(digest)),
             _ => None,

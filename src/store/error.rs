@@ -58,12 +58,12 @@ impl Error {
         matches!(self, Self::Layout(layout::Error::Full { .. }))
     }
 
-    /// If a manifest was refused because of what is not there: the digests that were named, which may be none.
+    /// If a manifest was refused for what is in it: the digests that were named, which may be none.
     #[must_use]
-    pub fn missing(&self) -> Option<&[Digest]> {
+    pub fn refused_over(&self) -> Option<&[Digest]> {
         match self {
-            Self::Registry(error) => error.missing(),
-            Self::Layout(error) => error.missing(),
+            Self::Registry(error) => error.refused_over(),
+            Self::Layout(error) => error.refused_over(),
         }
     }
 }
