@@ -198,8 +198,10 @@ async fn a_target_that_takes_no_referrer_of_what_it_lacks_gets_the_root_first_an
     }
 }
 
-/// Requests that tell what refers to images, and what they are called.
-fn telling() -> Vec<(&'static str, Options, fn(&Parts) -> bool)> {
+/// Requests that tell what refers to images: what they are called, the source, and which they are.
+type Telling = (&'static str, Options, fn(&Parts) -> bool);
+
+fn telling() -> Vec<Telling> {
     vec![
         ("the list of tags", Registry::v3(), |request| request.uri.path().ends_with("/tags/list")),
         ("the API", Registry::olareg(), |request| request.uri.path().contains("/referrers/")),
@@ -518,17 +520,17 @@ async fn several_tags_and_targets_of_one_image_share_one_reading_of_what_belongs
 async fn blobs_that_all_signatures_have_in_common_are_sent_once_to_a_registry() {
     let (source, target) = tokio::join!(Registry::v3().start(), Registry::v3().start());
     let to = Proxy::start(&target.host()).await;
-    let mut images = String::new();
+    let mut images = Vec::new();
     for n in 0..6 {
         let (name, image) = (format!("app-{n}"), Image::single(n, &[1_000]));
         source.push(&name, "v1", &image).await;
         for what in ["signature", "SBOM"] {
             source.refer(&name, image.digest(), &Statement::about(&image.root, what)).await;
         }
-        images += &format!("- {{name: {name}, source: '{}/{name}:v1'}}\n", source.host());
+        images.push(format!("- {{name: {name}, source: '{}/{name}:v1'}}", source.host()));
     }
-    let spec = format!("images:\n{images}targets:\n- {{name: t, repository: '{}/{{path}}'}}", to.host());
-    Desk::new(&spec).synced().await;
+    let target = format!("targets:\n- {{name: t, repository: '{}/{{path}}'}}", to.host());
+    Desk::new(&format!("images:\n{}\n{target}", images.join("\n"))).synced().await;
     let empty = Blob::of("{}").digest;
     let requests = to.requests();
     let sends = requests.iter().filter(|seen| seen.method == Method::PUT && seen.path.ends_with(empty.hex()));

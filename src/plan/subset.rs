@@ -92,7 +92,7 @@ impl Wanted {
                 .is_some_and(|repository| rewriting.contains(&(target.name.clone(), repository.clone())))
         });
         let rewrites = list(rewrites.map(|target| &target.name));
-        let mut notes = vec![format!("of several platforms, only {platforms} are mirrored")];
+        let mut notes = vec![format!("of its platforms only {platforms}")];
         if !rewrites.is_empty() {
             notes.push(format!(
                 "for {rewrites} the index is rewritten to name these platforms only: it has another digest there, and what \

@@ -13,11 +13,11 @@ pub struct Answer {
     /// The HTTP status.
     pub status: StatusCode,
     /// The codes in the body, upper case; none if the body is not a registry's.
-    pub codes: Vec<String>,
+    pub codes: Box<[String]>,
     /// The messages in the body, cut to what a person reads.
     pub text: String,
     /// Every digest in the messages, whether or not it stands in what is left of the text.
-    pub digests: Vec<Digest>,
+    pub digests: Box<[Digest]>,
 }
 
 /// What is kept of a text that a registry sends.
@@ -52,8 +52,8 @@ struct Entry {
 
 impl Answer {
     /// An answer that has no body, or whose body says nothing.
-    pub(crate) const fn bare(status: StatusCode) -> Self {
-        Self { status, codes: Vec::new(), text: String::new(), digests: Vec::new() }
+    pub(crate) fn bare(status: StatusCode) -> Self {
+        Self { status, codes: Box::default(), text: String::new(), digests: Box::default() }
     }
 
     /// Reads a body; one that is not JSON gives no codes and no text.
@@ -81,7 +81,7 @@ impl Answer {
 }
 
 /// The digests that stand in a text, in prose or in JSON.
-fn digests(text: &str) -> Vec<Digest> {
+fn digests(text: &str) -> Box<[Digest]> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == ':';
     let words = text.split(|c| !is_part(c)).map(|word| word.trim_end_matches(':'));
     words.filter_map(|word| word.parse().ok()).collect()

@@ -226,7 +226,7 @@ fn the_plan_says_what_is_left_out_and_where_an_index_is_rewritten() {
         (plan.images[0].notes.join("\n"), plan.rewriting.len())
     };
     assert_eq!(note(AsItIs(Origin::Written), ""), (String::new(), 0));
-    let only = "of several platforms, only linux/amd64, linux/arm64 are mirrored";
+    let only = "of its platforms only linux/amd64, linux/arm64";
     assert_eq!(note(AsItIs(Origin::Written), TWO), (only.to_owned(), 0));
     let (notes, rewriting) = note(Rewritten(Origin::Written), TWO);
     assert!(notes.starts_with(only) && notes.contains("for t the index is rewritten"), "{notes}");

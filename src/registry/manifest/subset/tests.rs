@@ -4,7 +4,10 @@ use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::*;
+use super::{
+    Verdict::{Attests, AttestsUnwanted, NoPlatform, Unwanted, Wanted},
+    *,
+};
 use crate::{
     platform::list,
     registry::{DOCKER_LIST, OCI_INDEX, OCI_MANIFEST},
@@ -62,7 +65,6 @@ fn children_of_wanted_platforms_are_kept_with_their_attestations() {
         attestation("linux/arm/v6"),
         attestation("linux/arm64/v8"),
     ]);
-    use Verdict::{Attests, AttestsUnwanted, Unwanted, Wanted};
     let expected = [Wanted, Unwanted, Wanted, Attests, AttestsUnwanted, Attests];
     assert_eq!(verdicts(&index, &["linux/amd64", "linux/arm64"]), expected);
     let subset = index.subset(&platforms(&["linux/amd64"])).unwrap();
@@ -77,7 +79,6 @@ fn what_is_for_no_platform_is_kept_and_an_attestation_of_nothing_is_not() {
     let unknown =
         json!({"digest": digest("?"), "size": 1, "platform": {"os": "unknown", "architecture": "unknown"}});
     let index = index(&[image("linux/amd64"), plain, nested, unknown, attestation("elsewhere")]);
-    use Verdict::{AttestsUnwanted, NoPlatform, Wanted};
     let expected = [Wanted, NoPlatform, NoPlatform, NoPlatform, AttestsUnwanted];
     assert_eq!(verdicts(&index, &["linux/amd64"]), expected);
 }
@@ -106,7 +107,6 @@ fn every_version_of_windows_is_the_same_platform() {
         child
     };
     let index = index(&[windows("10.0.17763"), windows("10.0.20348"), image("linux/amd64")]);
-    use Verdict::{Unwanted, Wanted};
     assert_eq!(verdicts(&index, &["windows/amd64"]), [Wanted, Wanted, Unwanted]);
 }
 
