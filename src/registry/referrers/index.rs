@@ -52,7 +52,7 @@ pub(super) fn merged(there: Option<&[u8]>, ours: &[Referrer]) -> Result<Option<B
                 done.insert(ours.digest().as_str());
                 manifests.push(text);
             }
-            None => {}
+            None => manifests.push(raw.get().to_owned()),
         }
     }
     is_new |= !missing.is_empty();
