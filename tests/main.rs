@@ -16,6 +16,7 @@ mod command;
 mod cosign;
 mod faults;
 mod kill;
+mod layout;
 mod oracles;
 mod pair;
 mod platforms;

@@ -34,7 +34,7 @@ impl Run<'_> {
         if shown.is_rewritten || was_rewritten {
             return self.write(shown, action, &at, target).await;
         }
-        target.put_manifest(&at, shown.manifest).await.map_err(Error::target)
+        target.publish(&at, shown.manifest).await.map_err(Error::target)
     }
 
     async fn write(&self, shown: &Shown<'_>, action: &Action, at: &At, target: &Store) -> Result<(), Error> {
@@ -43,7 +43,7 @@ impl Run<'_> {
             before = record::intended(records, action, shown, Timestamp::now());
         });
         let result = match recorded.await {
-            Ok(()) => target.put_manifest(at, shown.manifest).await.map_err(Error::target),
+            Ok(()) => target.publish(at, shown.manifest).await.map_err(Error::target),
             Err(error) => Err(Error::records(error)),
         };
         self.journal.note(|records| record::sent(records, action, before, &result, Timestamp::now()));
