@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    api::{Candidate, Record},
+    api::{Candidate, Interval, Record},
     digest::Digest,
 };
 
@@ -12,6 +12,12 @@ pub(super) const MOST: usize = 16;
 
 /// How long a digest must have been known under a tag.
 pub(super) type MinAge = SignedDuration;
+
+/// The length of time that a spec says.
+pub(super) fn least(age: Interval) -> MinAge {
+    // No interval is longer than a signed duration can be.
+    age.as_duration().try_into().unwrap_or(SignedDuration::MAX)
+}
 
 /// The digests that a tag had at its source: the one that it shows, and behind it those that it showed before, the last
 /// one first. In this order they are preferred: a tag that was put back to an older digest is mirrored as it is, and what
@@ -64,6 +70,11 @@ impl Candidates {
     pub(super) fn next(&self, least: MinAge, now: Timestamp) -> Option<Timestamp> {
         let waiting = self.0.iter().take_while(|candidate| !is_old_enough(candidate, least, now));
         waiting.filter_map(|candidate| candidate.first_seen.checked_add(least).ok()).min()
+    }
+
+    /// Whether nothing was seen yet.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// As records have them.
