@@ -6,6 +6,7 @@
 //! - [`engine`]: looks at registries for a plan, and carries it out
 //! - [`plan`]: decides what is to be done, and why, out of values alone
 //! - [`records`]: what was selected and written, as it is remembered
+//! - [`store`]: where images are read and written, whatever is behind it
 //! - [`registry`]: the distribution protocol
 //! - [`api`]: the kinds that people and the system write, and their rules
 //! - [`mod@reference`] and [`digest`]: the names of images and of bytes
@@ -21,5 +22,6 @@ pub mod plan;
 pub mod records;
 pub mod reference;
 pub mod registry;
+pub mod store;
 pub mod telemetry;
 mod text;

@@ -1,9 +1,13 @@
 //! The images of an ImageSync: sources, and which of their tags are selected.
 
 use kube::KubeSchema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rules::{self, Each, EachRegex, Regex};
+use super::{
+    Interval,
+    rules::{self, Each, EachRegex, Regex},
+};
 
 /// What holds for images that do not say it themselves.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +23,17 @@ pub struct Defaults {
     #[schemars(length(max = 16), inner(length(max = 256)))]
     #[schemars(transform = EachRegex)]
     pub immutable_tags: Option<Vec<String>>,
+
+    /// The `platforms` of every image that has none. Default: all. Example: `[linux/amd64, linux/arm64]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16), inner(length(max = 64)))]
+    #[schemars(transform = Each(rules::platform))]
+    pub platforms: Option<Vec<String>>,
+
+    /// The `referrers` of every image that says nothing. Default: `Include`. Example: `Require`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Referrers")]
+    pub referrers: Option<Referrers>,
 }
 
 /// One image: where it is read, and which of its tags.
@@ -51,6 +66,37 @@ pub struct Image {
     #[schemars(length(max = 16), inner(length(max = 256)))]
     #[schemars(transform = EachRegex)]
     pub immutable_tags: Option<Vec<String>>,
+
+    /// Of an image for several platforms, those that are mirrored, as `os/architecture` or `os/architecture/variant`;
+    /// without a variant, every one. What one that is kept is attested by is kept too, and an image that is
+    /// for one platform alone is mirrored as it is. Default: `defaults.platforms`, and where that is not given either, all.
+    /// Example: `[linux/amd64, linux/arm64]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16), inner(length(max = 64)))]
+    #[schemars(transform = Each(rules::platform))]
+    pub platforms: Option<Vec<String>>,
+
+    /// What is done with signatures, SBOMs, attestations and whatever else refers to an image. `Include`: they
+    /// are on the target before the tag is. `Exclude`: they are not looked at. `Require`: as `Include`, and an image that has none,
+    /// or would lose them, is refused. Default: `defaults.referrers`, and where that is not given either, `Include`.
+    /// Example: `Require`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Referrers")]
+    pub referrers: Option<Referrers>,
+}
+
+/// What is done with what refers to an image: signatures, SBOMs, attestations.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub enum Referrers {
+    /// They are on the target before the tag is.
+    #[default]
+    Include,
+    /// They are not looked at.
+    Exclude,
+    /// They are on the target before the tag is, and an image that has none, or would lose them, is refused.
+    Require,
 }
 
 /// Which tags of a source are mirrored: those in `names`, and besides them every tag that passes all of the filters
@@ -106,4 +152,12 @@ pub struct Select {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub newest: Option<i32>,
+
+    /// How long ago this system must have seen a digest under a tag for the first time before it is mirrored; until then
+    /// the newest that is old enough is. It holds for `names` too, and selects nothing by itself. Age counts before
+    /// `newest` does. Example: `72h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", length(max = 18))]
+    #[x_kube(validation = rules::interval())]
+    pub min_age: Option<Interval>,
 }

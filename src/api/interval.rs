@@ -24,6 +24,8 @@ const MOST_DIGITS: usize = 5;
 impl Interval {
     /// How often sources are looked at where a manifest does not say: every hour.
     pub const DEFAULT: Self = Self(Duration::from_secs(HOUR));
+    /// A day: how often targets are walked, and how long a tag is unwanted before it is deleted, where a manifest does not say.
+    pub const DAY: Self = Self(Duration::from_secs(24 * HOUR));
 
     /// The length of time.
     #[must_use]

@@ -9,6 +9,7 @@
 pub mod check;
 mod images;
 mod interval;
+mod prune;
 mod rules;
 mod schema;
 mod slice;
@@ -18,12 +19,13 @@ mod targets;
 #[cfg(test)]
 mod tests;
 
-pub use images::{Defaults, Image, Select};
+pub use images::{Defaults, Image, Referrers, Select};
 pub use interval::{Interval, IntervalError};
+pub use prune::{APPROVE_PRUNE, Prune, PruneMode};
 pub use schema::crds;
-pub use slice::{ImageSyncSlice, Origin, Record, Records, State, TargetRecord};
+pub use slice::{Candidate, ImageSyncSlice, Origin, Record, Records, State, TargetRecord};
 pub use status::{Counts, ImageSyncStatus, Problem};
-pub use sync::{ImageSync, ImageSyncSpec, Schedule, SecretRef};
+pub use sync::{DeletionPolicy, ImageSync, ImageSyncSpec, Schedule, SecretRef};
 pub use targets::{Alias, AliasOf, Overwrite, Target};
 
 /// The API's group.

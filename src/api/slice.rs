@@ -53,10 +53,30 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub source_digest: Option<Digest>,
+    /// Since when the source shows that digest under this tag, as far as this system knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
+    pub first_seen: Option<Timestamp>,
+    /// With a minimum age: the digests that the tag had, the last one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub candidates: Vec<Candidate>,
     /// What was written and found, one entry for each name on each target. A name that nothing was written to or found
     /// under has none: what is wrong with it stands in the ImageSync's status.
     #[serde(default)]
     pub targets: Vec<TargetRecord>,
+}
+
+/// A digest that a tag had at the source.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Candidate {
+    /// The digest.
+    #[schemars(with = "String")]
+    pub digest: Digest,
+    /// When this system first saw it under the tag.
+    #[schemars(with = "Time")]
+    pub first_seen: Timestamp,
 }
 
 /// What is remembered of one artifact under one name on one target.
@@ -77,6 +97,22 @@ pub struct TargetRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub previous_digest: Option<Digest>,
+    /// The source's digest, where the digest here is another one: that of an index which was rewritten to name some platforms
+    /// only, since the target takes none that names what it lacks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub source_digest: Option<Digest>,
+    /// The platforms that were brought; absent where all were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub platforms: Option<Vec<String>>,
+    /// A hash of the referrers that were brought: signatures, SBOMs, attestations. Absent where none were looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referrers: Option<String>,
+    /// When all that belongs to it was last seen on the target, down to each blob; absent where it could not be seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Time>")]
+    pub checked: Option<Timestamp>,
     /// How far it was at the end of the last run that could tell.
     pub state: State,
     /// What kind of trouble there is; absent where there is none.
@@ -96,7 +132,50 @@ pub struct TargetRecord {
     pub last_change: Timestamp,
 }
 
+impl Record {
+    /// A record of an artifact of which nothing is remembered yet.
+    #[must_use]
+    pub fn new(image: impl Into<String>, tag: Option<String>) -> Self {
+        Self {
+            image: image.into(),
+            tag,
+            source: None,
+            source_digest: None,
+            first_seen: None,
+            candidates: Vec::new(),
+            targets: Vec::new(),
+        }
+    }
+}
+
 impl TargetRecord {
+    /// A name on a target of which nothing more is known than its digest.
+    #[must_use]
+    pub fn new(
+        name: impl Into<String>,
+        reference: impl Into<String>,
+        digest: Digest,
+        (origin, state): (Origin, State),
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            reference: reference.into(),
+            digest,
+            origin,
+            previous_digest: None,
+            source_digest: None,
+            platforms: None,
+            referrers: None,
+            checked: None,
+            state,
+            class: None,
+            message: None,
+            unwanted_since: None,
+            last_change: now,
+        }
+    }
+
     /// Whether this ImageSync wrote `digest` under this name, as far as anybody can tell: where a write was begun and its
     /// end is not known, both what it was to write and what it was to replace count.
     #[must_use]

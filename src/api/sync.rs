@@ -1,6 +1,7 @@
 //! `ImageSync`: what people write, the images and where they must be.
 
 use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Defaults, Image, ImageSyncStatus, Interval, Target, rules};
@@ -75,6 +76,13 @@ pub struct ImageSyncSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
 
+    /// How often all that is on the targets is walked, down to each blob, and repaired: whole hours, minutes and
+    /// seconds, at least 1m. Signatures that were made later are found by then too. Default: `24h`. Example: `12h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", length(max = 18))]
+    #[x_kube(validation = rules::deep_interval())]
+    pub deep_interval: Option<Interval>,
+
     /// Whether new runs are held back. A run that is on is finished, and the conditions stay as they are.
     /// Default: `false`. Example: `true`.
     #[serde(default)]
@@ -105,6 +113,21 @@ pub struct ImageSyncSpec {
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub targets: Vec<Target>,
+
+    /// What becomes of what this ImageSync wrote when it is deleted. `Retain`: it stays. `Prune`: it is deleted too, except what
+    /// somebody else wants, uses or has changed. Default: `Retain`. Example: `Prune`.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+}
+
+/// What becomes of what an ImageSync wrote when it is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum DeletionPolicy {
+    /// It stays.
+    #[default]
+    Retain,
+    /// It is deleted too.
+    Prune,
 }
 
 /// Points in time, by the notation of cron.

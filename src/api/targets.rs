@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    SecretRef,
+    Prune, SecretRef,
     rules::{self, Each},
 };
 
@@ -66,6 +66,11 @@ pub struct Target {
     /// as found. Default: `false`. Example: `true`.
     #[serde(default)]
     pub adopt: bool,
+
+    /// What becomes of tags that this ImageSync wrote here and that nothing wants any more. Default: they stay.
+    /// Example: `{mode: Enforce}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prune: Option<Prune>,
 }
 
 impl Target {
@@ -85,6 +90,7 @@ impl Default for Target {
             push_secret: None,
             overwrite: Overwrite::default(),
             adopt: false,
+            prune: None,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use super::{bars::Bars, run::interrupted};
 use crate::{
     engine::{Applied, Event, Outcome, Progress},
-    plan::{Action, Kind, Plan},
+    plan::{Action, Plan},
 };
 
 /// Where all runs of a process tell of themselves: bars on a terminal, log lines elsewhere.
@@ -33,9 +33,7 @@ impl Display {
     /// The plan is going to be carried out.
     pub(super) fn planned(&self, plan: &Plan) {
         if let Some(bars) = &self.bars {
-            bars.expect(
-                plan.actions.iter().filter(|action| matches!(action.kind, Kind::Copy { .. })).count(),
-            );
+            bars.expect(plan.actions.iter().filter(|action| action.kind.is_change()).count());
         }
     }
 

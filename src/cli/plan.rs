@@ -24,7 +24,7 @@ pub(super) fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
         let kinds = || plans.iter().flat_map(|plan| &plan.actions).map(|action| &action.kind);
         Ok(if kinds().any(|kind| matches!(kind, Kind::Failed { .. } | Kind::Conflict)) {
             Exit::Failed
-        } else if kinds().any(|kind| matches!(kind, Kind::Copy { .. })) {
+        } else if kinds().any(Kind::is_change) {
             Exit::Changes
         } else if kinds().any(|kind| matches!(kind, Kind::Deferred { .. })) {
             Exit::Deferred

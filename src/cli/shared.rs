@@ -19,6 +19,7 @@ use crate::{
     engine::{Access, Engine, Progress},
     records::{self, Journal, Store},
     registry::{Keychain, Registries, Settings},
+    store::Stores,
 };
 
 /// What the ImageSyncs of a process share.
@@ -57,7 +58,7 @@ impl Shared {
 
     /// An engine, which believes nothing yet of the registries' blobs.
     pub(super) fn engine(&self, progress: Progress) -> Engine {
-        Engine::new(self.registries.clone(), progress)
+        Engine::new(Stores::new(self.registries.clone()), progress)
     }
 
     /// The ImageSyncs of `manifests`, each with its records and credentials.

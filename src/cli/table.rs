@@ -105,6 +105,8 @@ impl Row {
         let (rank, word, colour) = match (outcome, &action.kind, trouble.as_ref().map(Trouble::state)) {
             (Outcome::InSync, ..) => (0, "in sync", Color::DarkGrey),
             (Outcome::Written, Kind::Copy { replaces: Some(_) }, _) => (1, "updated", Color::Green),
+            (Outcome::Written, Kind::Amend { repair: true, .. }, _) => (1, "repaired", Color::Green),
+            (Outcome::Written, Kind::Amend { .. }, _) => (1, "amended", Color::Green),
             (Outcome::Written, ..) => (1, "copied", Color::Green),
             (Outcome::Failed(Error::Interrupted), ..) => (2, "interrupted", Color::Yellow),
             (.., Some(State::Deferred)) => (2, "deferred", Color::Yellow),

@@ -23,9 +23,10 @@ use super::{
 };
 use crate::{
     api::Overwrite,
-    plan::{Action, Plan},
+    plan::{Action, Kind, Plan},
     records::Journal,
-    registry::{At, Remote},
+    registry::At,
+    store::Store,
 };
 
 /// Images that are worked on at the same time in a process, whoever asked for them; what each registry gets of it is
@@ -100,8 +101,8 @@ impl Run<'_> {
     async fn job(&self, job: Job) {
         // The semaphore is never closed, so the answer is always a permit.
         let _permit = self.engine.jobs.acquire().await;
-        let Job { source, digest, places } = &job;
-        let source = self.engine.registries.open(source, &self.access.source);
+        let Job { source, digest, places, .. } = &job;
+        let source = self.engine.stores.open(source, &self.access.source);
         for action in places.iter().flat_map(|place| &place.actions).filter_map(|&number| self.action(number))
         {
             self.engine.progress.tell(&Event::Began { action });
@@ -131,14 +132,18 @@ impl Run<'_> {
 
     /// Brings the blobs to all places, each read once for all; a place publishes as soon as it has all of them,
     /// whatever the others do.
-    async fn places(&self, tree: &Tree, source: &Remote, places: &[Place]) {
-        let targets: Vec<Remote> = places.iter().map(|place| self.target(place)).collect();
-        let (mut wants, mut works) = (Vec::new(), Vec::new());
+    async fn places(&self, tree: &Tree, source: &Store, places: &[Place]) {
+        let targets: Vec<Store> = places.iter().map(|place| self.target(place)).collect();
+        let (mut wants, mut repairs, mut works) = (Vec::new(), Vec::new(), Vec::new());
         for (place, target) in places.iter().zip(&targets) {
             // A repository that shows the image under another tag has all of it.
             let answers = (!place.complete).then(|| {
                 let (want, answers) = Want::new(target);
-                wants.push(want);
+                if place.repair {
+                    self.engine.transfers.known().forget(target.account(), tree.digests());
+                }
+                let of = if place.repair { &mut repairs } else { &mut wants };
+                of.push(want);
                 answers
             });
             works.push(async move {
@@ -153,11 +158,15 @@ impl Run<'_> {
                 self.finish(place, result);
             });
         }
-        tokio::join!(self.blobs(tree, source, wants, Trust::Answers), join_all(works));
+        tokio::join!(
+            self.blobs(tree, source, wants, Trust::Answers),
+            self.blobs(tree, source, repairs, Trust::Nothing),
+            join_all(works),
+        );
     }
 
     /// Brings all blobs to all targets; each target hears of each blob.
-    async fn blobs<'t>(&'t self, tree: &'t Tree, source: &'t Remote, wants: Vec<Want<'t>>, trust: Trust) {
+    async fn blobs<'t>(&'t self, tree: &'t Tree, source: &'t Store, wants: Vec<Want<'t>>, trust: Trust) {
         let blobs = tree.blobs.iter().map(|blob| {
             // Asked when it is this blob's turn: who has lost one needs no other.
             let wants = wants.iter().filter(|want| !want.is_over()).cloned().collect();
@@ -168,7 +177,7 @@ impl Run<'_> {
 
     /// Publishes at one place. If the registry then lacks something that it had said was there, what was believed
     /// of it is forgotten and all is sent again, once.
-    async fn place(&self, tree: &Tree, source: &Remote, place: &Place, target: &Remote) -> PlaceResult {
+    async fn place(&self, tree: &Tree, source: &Store, place: &Place, target: &Store) -> PlaceResult {
         let first = self.publish(tree, place, target, place.complete).await;
         let lacks = match &first {
             Err(error) => error.is_missing_content(),
@@ -185,7 +194,7 @@ impl Run<'_> {
     }
 
     /// Children, then each tag, then a look whether the children are there.
-    async fn publish(&self, tree: &Tree, place: &Place, target: &Remote, complete: bool) -> PlaceResult {
+    async fn publish(&self, tree: &Tree, place: &Place, target: &Store, complete: bool) -> PlaceResult {
         if !complete {
             publish_children(tree, target).await?;
         }
@@ -208,11 +217,19 @@ impl Run<'_> {
     }
 
     /// Points one tag at the image, after it is recorded that this is going to happen.
-    async fn tag(&self, tree: &Tree, action: &Action, target: &Remote) -> Result<(), Error> {
+    async fn tag(&self, tree: &Tree, action: &Action, target: &Store) -> Result<(), Error> {
         let at = match &action.destination.tag {
             Some(tag) => At::Tag(tag.clone()),
             None => At::Digest(tree.root.digest.clone()),
         };
+        match action.kind {
+            // It shows what it is to show, and that is not to be read from a cache that may be wrong.
+            Kind::Amend { repair: true, .. } => {
+                return target.put_manifest(&at, &tree.root).await.map_err(Error::target);
+            }
+            Kind::Amend { .. } => return Ok(()),
+            _ => {}
+        }
         if action.overwrite == Overwrite::Never && self.is_there(tree, action, &at, target).await? {
             self.journal.note(|records| record::found(records, action, Timestamp::now()));
             return Ok(());
@@ -231,7 +248,7 @@ impl Run<'_> {
 
     /// With `overwrite: Never`, looks once more at what the tag shows: others may have written it since the plan, even
     /// this very image.
-    async fn is_there(&self, tree: &Tree, action: &Action, at: &At, target: &Remote) -> Result<bool, Error> {
+    async fn is_there(&self, tree: &Tree, action: &Action, at: &At, target: &Store) -> Result<bool, Error> {
         let reference = || action.destination.to_string();
         match target.head_manifest(at).await.map_err(Error::target)? {
             Some(found) if found.digest == tree.root.digest => Ok(true),
@@ -241,8 +258,8 @@ impl Run<'_> {
         }
     }
 
-    fn target(&self, place: &Place) -> Remote {
-        self.engine.registries.open(&place.repository, self.access.target(&place.target))
+    fn target(&self, place: &Place) -> Store {
+        self.engine.stores.open(&place.repository, self.access.target(&place.target))
     }
 
     fn action(&self, number: usize) -> Option<&Action> {

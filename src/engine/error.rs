@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::{class::Class, digest::Digest, records, reference::Repository, registry};
+use crate::{class::Class, digest::Digest, records, reference::Repository, registry, store};
 
 /// Why an action of a plan was not carried out.
 ///
@@ -14,10 +14,10 @@ use crate::{class::Class, digest::Digest, records, reference::Repository, regist
 pub enum Error {
     /// The source did not give what was asked.
     #[error("cannot read from the source")]
-    Source(#[source] Arc<registry::Error>),
+    Source(#[source] Arc<store::Error>),
     /// The target did not take what was sent.
     #[error("cannot write to the target")]
-    Target(#[source] Arc<registry::Error>),
+    Target(#[source] Arc<store::Error>),
     /// The registry took nothing for too long while a blob was sent.
     #[error(
         "{repository} took nothing of blob {digest} for {seconds} s, again and again; the next run sends it again"
@@ -45,7 +45,7 @@ pub enum Error {
     #[error(
         "the tag was published, and it could not be checked whether the target has all that belongs to it"
     )]
-    Unchecked(#[source] Arc<registry::Error>),
+    Unchecked(#[source] Arc<store::Error>),
     /// Indexes are nested deeper than any real image.
     #[error("the indexes of {image}@{digest} are nested more than 4 levels deep")]
     TooDeep {
@@ -110,15 +110,15 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn source(error: registry::Error) -> Self {
+    pub(crate) fn source(error: store::Error) -> Self {
         Self::Source(Arc::new(error))
     }
 
-    pub(crate) fn target(error: registry::Error) -> Self {
+    pub(crate) fn target(error: store::Error) -> Self {
         Self::Target(Arc::new(error))
     }
 
-    pub(crate) fn unchecked(error: registry::Error) -> Self {
+    pub(crate) fn unchecked(error: store::Error) -> Self {
         Self::Unchecked(Arc::new(error))
     }
 

@@ -13,7 +13,10 @@ use super::{
     pace::Pace,
     upload::{Tried, try_once},
 };
-use crate::registry::{Blob, Remote, Upload};
+use crate::{
+    registry::Blob,
+    store::{Store, Upload},
+};
 
 /// Chunks that wait for a target that is slower than the others.
 const DEPTH: usize = 4;
@@ -37,7 +40,7 @@ struct Mouth {
 pub(crate) async fn fan_out<S>(
     source: S,
     blob: &Blob,
-    targets: Vec<(&Remote, Option<Upload>)>,
+    targets: Vec<(&Store, Option<Upload>)>,
     mut tell: impl FnMut(usize, Tried),
 ) where
     S: Stream<Item = Chunk> + Send,

@@ -1,10 +1,13 @@
 //! Divides the copies of a plan into jobs, so that each image is read once for all the places that want it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::{
     digest::Digest,
-    plan::{Action, Kind, Plan},
+    plan::{Action, Content, Kind, Plan},
     reference::Repository,
 };
 
@@ -15,6 +18,8 @@ pub(crate) struct Job {
     pub(crate) source: Repository,
     /// Which image.
     pub(crate) digest: Digest,
+    /// What of it, and of what refers to it.
+    pub(crate) content: Arc<Content>,
     /// The repositories that want it.
     pub(crate) places: Vec<Place>,
 }
@@ -28,6 +33,8 @@ pub(crate) struct Place {
     pub(crate) repository: Repository,
     /// A tag of this repository already shows the image, so all that is missing is another name.
     pub(crate) complete: bool,
+    /// What it says that it has is not believed: all is sent again.
+    pub(crate) repair: bool,
     /// The actions, by their number in the plan: each writes one tag, or the digest alone.
     pub(crate) actions: Vec<usize>,
 }
@@ -36,12 +43,13 @@ pub(crate) struct Place {
 pub(crate) fn jobs(plan: &Plan) -> Vec<Job> {
     let complete = complete_places(plan);
     let mut jobs: Vec<Job> = Vec::new();
-    let mut by_image: BTreeMap<(&Repository, &Digest), usize> = BTreeMap::new();
+    let mut by_image: BTreeMap<(&Repository, &Digest, &Content), usize> = BTreeMap::new();
     for (number, action) in plan.actions.iter().enumerate() {
-        let (Kind::Copy { .. }, Some(digest)) = (&action.kind, &action.digest) else { continue };
+        let (true, Some(digest)) = (action.kind.is_change(), &action.digest) else { continue };
         let source = &action.source.repository;
-        let job = *by_image.entry((source, digest)).or_insert_with(|| {
-            jobs.push(Job { source: source.clone(), digest: digest.clone(), places: Vec::new() });
+        let job = *by_image.entry((source, digest, &action.content)).or_insert_with(|| {
+            let (source, digest, content) = (source.clone(), digest.clone(), Arc::clone(&action.content));
+            jobs.push(Job { source, digest, content, places: Vec::new() });
             jobs.len() - 1
         });
         if let Some(job) = jobs.get_mut(job) {
@@ -55,14 +63,17 @@ impl Job {
     fn add(&mut self, number: usize, action: &Action, complete: &BTreeSet<PlaceKey<'_>>) {
         let repository = &action.destination.repository;
         let same = |place: &&mut Place| place.target == action.target && place.repository == *repository;
+        let repair = matches!(action.kind, Kind::Amend { repair: true, .. });
         if let Some(place) = self.places.iter_mut().find(same) {
+            place.repair |= repair;
             place.actions.push(number);
             return;
         }
         self.places.push(Place {
             target: action.target.clone(),
             repository: repository.clone(),
-            complete: complete.contains(&(&action.target, repository, &self.digest)),
+            complete: !repair && complete.contains(&(&action.target, repository, &self.digest)),
+            repair,
             actions: vec![number],
         });
     }

@@ -7,10 +7,7 @@ use std::{
 
 use tokio::sync::{Notify, futures::OwnedNotified};
 
-use crate::{
-    digest::Digest,
-    registry::{Account, Remote},
-};
+use crate::{digest::Digest, registry::Account, store::Store};
 
 /// What is known of the blobs in each registry, as one credential sees it.
 ///
@@ -38,7 +35,7 @@ struct Entry {
 
 /// A repository that has the blob.
 struct Place {
-    remote: Remote,
+    remote: Store,
     /// It was sent there by us, and the registry did not merely say that it is there.
     is_sent: bool,
 }
@@ -70,7 +67,7 @@ pub(crate) enum Claim {
     /// Nothing: it was seen or put there.
     Here,
     /// Mount it from this repository of the same registry.
-    Elsewhere(Remote),
+    Elsewhere(Store),
     /// Bring it: nobody else does.
     Yours(Ticket),
     /// Wait until whoever brings it to that registry is done, and ask again.
@@ -83,7 +80,7 @@ impl Known {
     pub(crate) fn claim_all<'a>(
         &self,
         digest: &Digest,
-        targets: impl Iterator<Item = &'a Remote>,
+        targets: impl Iterator<Item = &'a Store>,
         trust: Trust,
     ) -> Vec<Claim> {
         let mut table = self.table();
@@ -91,7 +88,7 @@ impl Known {
     }
 
     /// What to do about a blob that one repository wants; `mounts` says whether mounting it is worth a try.
-    pub(crate) fn claim(&self, digest: &Digest, target: &Remote, trust: Trust, mounts: bool) -> Claim {
+    pub(crate) fn claim(&self, digest: &Digest, target: &Store, trust: Trust, mounts: bool) -> Claim {
         self.claim_one(&mut self.table(), digest, target, trust, mounts)
     }
 
@@ -99,7 +96,7 @@ impl Known {
         &self,
         table: &mut Table,
         digest: &Digest,
-        target: &Remote,
+        target: &Store,
         trust: Trust,
         mounts: bool,
     ) -> Claim {
@@ -122,29 +119,29 @@ impl Known {
     }
 
     /// The registry says that the repository has the blob.
-    pub(crate) fn seen(&self, digest: &Digest, target: &Remote) {
+    pub(crate) fn seen(&self, digest: &Digest, target: &Store) {
         self.table().add(digest, target, false);
     }
 
     /// The registry took the blob, and checked it.
-    pub(crate) fn sent(&self, digest: &Digest, target: &Remote) {
+    pub(crate) fn sent(&self, digest: &Digest, target: &Store) {
         self.table().add(digest, target, true);
     }
 
     /// The registry mounted the blob.
-    pub(crate) fn mounted(&self, digest: &Digest, target: &Remote) {
+    pub(crate) fn mounted(&self, digest: &Digest, target: &Store) {
         let mut table = self.table();
         table.mounts.entry(target.account().clone()).or_default().is_done = true;
         table.add(digest, target, false);
     }
 
     /// The registry did not mount a blob from where it is.
-    pub(crate) fn not_mounted(&self, target: &Remote) {
+    pub(crate) fn not_mounted(&self, target: &Store) {
         self.table().mounts.entry(target.account().clone()).or_default().refused += 1;
     }
 
     /// Whether it is not known that the registry does not mount.
-    pub(crate) fn may_mount(&self, target: &Remote) -> bool {
+    pub(crate) fn may_mount(&self, target: &Store) -> bool {
         self.table().may_mount(target)
     }
 
@@ -165,12 +162,12 @@ impl Known {
 }
 
 impl Table {
-    fn may_mount(&self, target: &Remote) -> bool {
+    fn may_mount(&self, target: &Store) -> bool {
         let mounts = self.mounts.get(target.account());
         mounts.is_none_or(|mounts| mounts.is_done || mounts.refused < MAX_REFUSED)
     }
 
-    fn add(&mut self, digest: &Digest, target: &Remote, is_sent: bool) {
+    fn add(&mut self, digest: &Digest, target: &Store, is_sent: bool) {
         let entry = self.blobs.entry((target.account().clone(), digest.clone())).or_default();
         let same = |place: &&mut Place| place.remote.repository() == target.repository();
         if let Some(place) = entry.places.iter_mut().find(same) {

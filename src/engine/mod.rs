@@ -48,24 +48,24 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use crate::registry::Registries;
+use crate::store::Stores;
 use transfer::Transfers;
 
 /// Looks at registries and copies images. One serves all ImageSyncs of a process at the same time, so that they
 /// share budgets, and no blob is on its way twice.
 #[derive(Clone)]
 pub struct Engine {
-    registries: Registries,
+    stores: Stores,
     transfers: Transfers,
     jobs: Arc<Semaphore>,
     progress: Progress,
 }
 
 impl Engine {
-    /// An engine that reaches registries through `registries` and tells `progress` what happens.
+    /// An engine that reads and writes what `stores` opens, and tells `progress` what happens.
     #[must_use]
-    pub fn new(registries: Registries, progress: Progress) -> Self {
+    pub fn new(stores: Stores, progress: Progress) -> Self {
         let jobs = Arc::new(Semaphore::new(apply::JOBS_AT_ONCE));
-        Self { transfers: Transfers::new(progress.clone()), registries, jobs, progress }
+        Self { transfers: Transfers::new(progress.clone()), stores, jobs, progress }
     }
 }

@@ -7,7 +7,8 @@ use crate::{
     class::Class,
     plan::{Listed, Listings, Observed, Questions, Seen, Wanted},
     reference::Reference,
-    registry::{self, At, Remote},
+    registry::{self, At},
+    store::{self, Store},
 };
 
 /// Questions that are open at the same time; what each registry gets of it is its budget's to say.
@@ -17,7 +18,7 @@ impl Engine {
     /// Lists the tags of every repository whose tags are to be selected.
     pub async fn list(&self, wanted: &Wanted, access: &Access) -> Listings {
         let lists = wanted.listings().into_iter().map(|repository| async move {
-            let remote = self.registries.open(&repository, &access.source);
+            let remote = self.stores.open(&repository, &access.source);
             let listed = match remote.tags().await {
                 Ok(tags) => Listed::Tags(tags),
                 Err(error) => {
@@ -33,12 +34,12 @@ impl Engine {
     /// Looks which digests the tags of sources and targets show.
     pub async fn look(&self, questions: Questions, access: &Access) -> Observed {
         let sources = questions.sources.into_iter().map(|reference| async move {
-            let remote = self.registries.open(&reference.repository, &access.source);
+            let remote = self.stores.open(&reference.repository, &access.source);
             let seen = look_at_source(&remote, &reference).await;
             (reference, seen)
         });
         let targets = questions.targets.into_iter().map(|(target, reference)| async move {
-            let remote = self.registries.open(&reference.repository, access.target(&target));
+            let remote = self.stores.open(&reference.repository, access.target(&target));
             let seen = look_at(&remote, &reference).await;
             ((target, reference), seen)
         });
@@ -50,7 +51,7 @@ impl Engine {
     }
 }
 
-async fn look_at(remote: &Remote, reference: &Reference) -> Seen {
+async fn look_at(remote: &Store, reference: &Reference) -> Seen {
     match remote.head_manifest(&at(reference)).await {
         Ok(Some(found)) => Seen::Digest(found.digest),
         Ok(None) => Seen::Absent,
@@ -60,7 +61,7 @@ async fn look_at(remote: &Remote, reference: &Reference) -> Seen {
 
 /// Of a source, a 404 says that a person's manifest asks for what is not there, so it has to be proven: a HEAD has
 /// no body that would say which kind of 404 it is.
-async fn look_at_source(remote: &Remote, reference: &Reference) -> Seen {
+async fn look_at_source(remote: &Store, reference: &Reference) -> Seen {
     match look_at(remote, reference).await {
         Seen::Absent => match remote.prove_absent(&at(reference)).await {
             Ok(true) => Seen::Absent,
@@ -84,6 +85,6 @@ fn at(reference: &Reference) -> At {
     }
 }
 
-fn failed(error: &registry::Error) -> Seen {
+fn failed(error: &store::Error) -> Seen {
     Seen::Failed { class: error.class(), message: registry::message(error), until: error.until() }
 }

@@ -21,9 +21,9 @@ impl Outcome {
     pub(crate) fn of(action: &Action, copied: Option<Result<(), Error>>) -> Self {
         match (&action.kind, copied) {
             (Kind::InSync { .. }, _) => Self::InSync,
-            (Kind::Copy { .. }, Some(Ok(()))) => Self::Written,
-            (Kind::Copy { .. }, Some(Err(error))) => Self::Failed(error),
-            (Kind::Copy { .. }, None) => Self::Failed(Error::Interrupted),
+            (Kind::Copy { .. } | Kind::Amend { .. }, Some(Ok(()))) => Self::Written,
+            (Kind::Copy { .. } | Kind::Amend { .. }, Some(Err(error))) => Self::Failed(error),
+            (Kind::Copy { .. } | Kind::Amend { .. }, None) => Self::Failed(Error::Interrupted),
             (Kind::Conflict | Kind::Failed { .. } | Kind::Deferred { .. }, _) => Self::NotTried,
         }
     }

@@ -3,7 +3,10 @@
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{error::Error, tree::Tree};
-use crate::registry::{At, Manifest, Remote};
+use crate::{
+    registry::{At, Manifest},
+    store::Store,
+};
 
 /// Manifests of one image that are sent, or looked at, at the same time.
 const PARALLEL: usize = 8;
@@ -13,7 +16,7 @@ const PARALLEL: usize = 8;
 /// # Errors
 ///
 /// The target's. One that [lacks content](Error::is_missing_content) lacks a blob that was believed to be there.
-pub(crate) async fn publish_children(tree: &Tree, target: &Remote) -> Result<(), Error> {
+pub(crate) async fn publish_children(tree: &Tree, target: &Store) -> Result<(), Error> {
     let images = tree.images.iter().map(|image| put_by_digest(target, image));
     stream::iter(images).buffer_unordered(PARALLEL).try_collect::<()>().await?;
     for index in &tree.indexes {
@@ -22,7 +25,7 @@ pub(crate) async fn publish_children(tree: &Tree, target: &Remote) -> Result<(),
     Ok(())
 }
 
-async fn put_by_digest(target: &Remote, manifest: &Manifest) -> Result<(), Error> {
+async fn put_by_digest(target: &Store, manifest: &Manifest) -> Result<(), Error> {
     target.put_manifest(&At::Digest(manifest.digest.clone()), manifest).await.map_err(Error::target)
 }
 
@@ -32,7 +35,7 @@ async fn put_by_digest(target: &Remote, manifest: &Manifest) -> Result<(), Error
 /// # Errors
 ///
 /// [`Error::Incomplete`] names the first child that is not there; [`Error::Unchecked`] says why one could not be seen.
-pub(crate) async fn check_children(tree: &Tree, target: &Remote) -> Result<(), Error> {
+pub(crate) async fn check_children(tree: &Tree, target: &Store) -> Result<(), Error> {
     let children = tree.images.iter().chain(&tree.indexes);
     let looks = children.map(|child| async move {
         let at = At::Digest(child.digest.clone());

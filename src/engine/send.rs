@@ -18,7 +18,8 @@ use super::{
 };
 use crate::{
     class::Class,
-    registry::{self, Blob, Reading, SMALL, Upload},
+    registry::{self, Blob, SMALL},
+    store::{Reading, Upload},
 };
 
 /// Larger blobs that are sent to all who want them at the same time: with a few hundred KiB each, this bounds the
@@ -99,7 +100,7 @@ impl Sender {
 
     /// Read whole, so that sending it again costs no second reading.
     async fn whole(&self, errand: Errand<'_>) -> Result<Bytes, Error> {
-        let read = || registry::collect(errand.source.read_blob(errand.blob));
+        let read = || registry::collect(errand.source.reading(errand.blob).from(0));
         let bytes = match read().await {
             // They may come from a mirror, or have been damaged on the way.
             Err(error) if error.class() == Class::DigestMismatch => read().await,

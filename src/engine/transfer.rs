@@ -11,7 +11,10 @@ use super::{
     upload::Start,
     wants::{Shared, Want, together},
 };
-use crate::registry::{Blob, Mount, Remote, SMALL, Upload};
+use crate::{
+    registry::{Blob, SMALL},
+    store::{Mount, Store, Upload},
+};
 
 /// The one place through which blobs move.
 #[derive(Clone)]
@@ -25,7 +28,7 @@ pub(crate) struct Transfers {
 #[derive(Clone, Copy)]
 pub(crate) struct Errand<'a> {
     pub(crate) blob: &'a Blob,
-    pub(crate) source: &'a Remote,
+    pub(crate) source: &'a Store,
     pub(crate) trust: Trust,
 }
 
@@ -176,7 +179,7 @@ impl Transfers {
         Step::Done(result)
     }
 
-    fn mounted(&self, errand: Errand<'_>, target: &Remote) {
+    fn mounted(&self, errand: Errand<'_>, target: &Store) {
         self.known.mounted(&errand.blob.digest, target);
         self.progress.tell(&Event::Mounted { blob: errand.blob });
     }

@@ -7,7 +7,8 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use super::error::Error;
 use crate::{
     digest::Digest,
-    registry::{At, Blob, Descriptor, Manifest, Remote},
+    registry::{At, Blob, Descriptor, Manifest},
+    store::Store,
 };
 
 /// Indexes within indexes: real ones have one level, two at most.
@@ -39,7 +40,7 @@ impl Tree {
     ///
     /// Those of the registry; [`Error::TooDeep`], [`Error::TooMany`] and [`Error::TooLarge`] for an image that is built to
     /// exhaust us.
-    pub(crate) async fn read(source: &Remote, digest: &Digest) -> Result<Self, Error> {
+    pub(crate) async fn read(source: &Store, digest: &Digest) -> Result<Self, Error> {
         let root = source.get_manifest(&At::Digest(digest.clone())).await.map_err(Error::source)?;
         let mut below: HashMap<Digest, Manifest> = HashMap::new();
         let mut seen = BTreeSet::from([digest.clone()]);

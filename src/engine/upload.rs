@@ -12,7 +12,8 @@ use super::{
 };
 use crate::{
     class::{Class, Retry},
-    registry::{Blob, Remote, Upload},
+    registry::Blob,
+    store::{Store, Upload},
 };
 
 /// A registry that takes no byte for so long is given up on, and tried again.
@@ -46,7 +47,7 @@ pub(crate) enum Tried {
 
 /// Sends a blob once, to a registry that others shall not wait for.
 pub(crate) async fn try_once(
-    target: &Remote,
+    target: &Store,
     blob: &Blob,
     mut session: Option<Upload>,
     body: Body,
@@ -103,7 +104,7 @@ pub(crate) async fn try_once(
 ///
 /// The last try's. The session is cancelled then, as far as the registry answers.
 pub(crate) async fn upload(
-    target: &Remote,
+    target: &Store,
     blob: &Blob,
     mut start: Start,
     trust: Trust,
@@ -143,7 +144,7 @@ enum Attempt {
 }
 
 async fn attempt(
-    target: &Remote,
+    target: &Store,
     blob: &Blob,
     start: Start,
     trust: Trust,
@@ -215,7 +216,7 @@ enum Resume {
 }
 
 /// Where a torn upload can go on.
-async fn resume_at(target: &Remote, blob: &Blob, mut upload: Upload, trust: Trust) -> Resume {
+async fn resume_at(target: &Store, blob: &Blob, mut upload: Upload, trust: Trust) -> Resume {
     match upload.offset().await {
         Ok(Some(offset)) if offset <= blob.size => return Resume::At(upload, offset),
         // A session that is gone may have been closed by its success; one that has nothing yet looks the same.

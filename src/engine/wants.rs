@@ -19,7 +19,7 @@ use futures::{
 use tokio::time::{Instant, timeout_at};
 
 use super::error::Error;
-use crate::registry::Remote;
+use crate::store::Store;
 
 /// A target that takes nothing for so long is let go, so that it does not hold the others up.
 pub(crate) const PATIENCE: Duration =
@@ -27,7 +27,7 @@ pub(crate) const PATIENCE: Duration =
 /// A target that wants the blobs of an image. All clones are the same target.
 #[derive(Clone)]
 pub(crate) struct Want<'a> {
-    pub(crate) target: &'a Remote,
+    pub(crate) target: &'a Store,
     answers: UnboundedSender<BoxFuture<'a, Result<(), Error>>>,
     is_slow: Arc<AtomicBool>,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Want<'a> {
 pub(crate) struct Answers<'a>(UnboundedReceiver<BoxFuture<'a, Result<(), Error>>>);
 
 impl<'a> Want<'a> {
-    pub(crate) fn new(target: &'a Remote) -> (Self, Answers<'a>) {
+    pub(crate) fn new(target: &'a Store) -> (Self, Answers<'a>) {
         let (answers, receiver) = unbounded();
         (Self { target, answers, is_slow: Arc::default() }, Answers(receiver))
     }

@@ -1,11 +1,13 @@
 //! Plans and their actions.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{LeftOut, Stale};
 use crate::{
-    api::{Origin, Overwrite},
+    api::{Origin, Overwrite, Referrers},
     class::Class,
     digest::Digest,
     reference::{Reference, Repository, Tag},
@@ -81,11 +83,23 @@ pub struct Action {
     pub destination: Reference,
     /// What the target says of tags that show something else.
     pub overwrite: Overwrite,
+    /// What of the image, and of what refers to it, is to be there.
+    #[serde(skip)]
+    pub content: Arc<Content>,
     /// What is to be done.
     #[serde(flatten)]
     pub kind: Kind,
     /// Why, in a person's words.
     pub reason: String,
+}
+
+/// What of an image, and of what refers to it, is to be on a target.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Content {
+    /// The platforms; `None` is all that the source has.
+    pub platforms: Option<Vec<String>>,
+    /// What is done with signatures, SBOMs and attestations.
+    pub referrers: Referrers,
 }
 
 /// What is to be done.
@@ -103,6 +117,14 @@ pub enum Kind {
         #[serde(skip_serializing_if = "Option::is_none")]
         replaces: Option<Digest>,
     },
+    /// The destination shows what it is to show, and something that belongs to it is to be brought: referrers that were made
+    /// since, platforms that are wanted now, or what was found to be missing.
+    Amend {
+        /// Who put there what it shows.
+        origin: Origin,
+        /// What the target says it has is not believed: all of it is sent again.
+        repair: bool,
+    },
     /// Nothing: somebody else owns the destination, or it may not be overwritten.
     Conflict,
     /// Nothing can be done.
@@ -115,4 +137,12 @@ pub enum Kind {
         /// When it is worth another try.
         until: Timestamp,
     },
+}
+
+impl Kind {
+    /// Whether something is moved.
+    #[must_use]
+    pub const fn is_change(&self) -> bool {
+        matches!(self, Self::Copy { .. } | Self::Amend { .. })
+    }
 }

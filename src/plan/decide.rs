@@ -77,6 +77,7 @@ fn action(this: &Resolved<'_>, destination: &Destination, Decision { kind, reaso
         target: destination.target.name.clone(),
         destination: destination.name.to_reference(),
         overwrite: destination.target.overwrite,
+        content: Arc::clone(&artifact.image.content),
         kind,
         reason,
     }
@@ -96,6 +97,7 @@ fn failures(wanted: &Wanted, unlisted: &Unlisted, now: Timestamp) -> Vec<Action>
             target: target.name.clone(),
             destination: Reference { repository: repository.clone(), tag: None, digest: None },
             overwrite: target.overwrite,
+            content: Arc::clone(&image.content),
             kind,
             reason,
         }

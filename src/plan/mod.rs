@@ -36,7 +36,7 @@ mod target;
 mod version;
 mod wanted;
 pub use self::{
-    action::{Action, ImageSummary, Kind, LeftOutCount, Plan},
+    action::{Action, Content, ImageSummary, Kind, LeftOutCount, Plan},
     decide::decide,
     filter::LeftOut,
     invalid::Invalid,

@@ -15,6 +15,8 @@ pub struct Summary {
     pub copy: usize,
     /// To be copied to where something else is.
     pub replace: usize,
+    /// There, and something that belongs to it is to be brought.
+    pub amend: usize,
     /// As wanted already.
     pub in_sync: usize,
     /// Owned by somebody else, or not to be overwritten.
@@ -29,7 +31,8 @@ impl Plan {
     /// The plan as text, without colours, for people.
     ///
     /// A line for the ImageSync, under it one for each image, and under that one for each action, which begins with a
-    /// sign: `+` is copied to where nothing is, `~` replaces what is there, `!` is not done. What is in sync is counted, behind a `=`.
+    /// sign: `+` is copied to where nothing is, `~` replaces what is there, `^` brings what belongs to
+    /// what is there, `!` is not done. What is in sync is counted, behind a `=`.
     /// Then come a line for what was left out, and in the end the numbers.
     #[must_use]
     pub fn render(&self) -> String {
@@ -95,6 +98,7 @@ impl Action {
         match self.kind {
             Kind::Copy { replaces: None } => '+',
             Kind::Copy { replaces: Some(_) } => '~',
+            Kind::Amend { .. } => '^',
             Kind::InSync { .. } => '=',
             Kind::Conflict | Kind::Failed { .. } | Kind::Deferred { .. } => '!',
         }
@@ -113,7 +117,7 @@ impl Action {
     fn why(&self) -> String {
         let reason = &self.reason;
         match &self.kind {
-            Kind::Copy { .. } | Kind::InSync { .. } => reason.clone(),
+            Kind::Copy { .. } | Kind::Amend { .. } | Kind::InSync { .. } => reason.clone(),
             Kind::Conflict => format!("Conflict: {reason}"),
             Kind::Failed { class } => format!("{class}: {reason}"),
             Kind::Deferred { until } => format!("deferred until {until}: {reason}"),
@@ -136,6 +140,7 @@ impl Summary {
             let count = match action.kind {
                 Kind::Copy { replaces: None } => &mut summary.copy,
                 Kind::Copy { replaces: Some(_) } => &mut summary.replace,
+                Kind::Amend { .. } => &mut summary.amend,
                 Kind::InSync { .. } => &mut summary.in_sync,
                 Kind::Conflict => &mut summary.conflict,
                 Kind::Failed { .. } => &mut summary.failed,
@@ -154,6 +159,7 @@ impl fmt::Display for Summary {
         for (count, what) in [
             (self.copy, "to copy"),
             (self.replace, "to replace"),
+            (self.amend, "to amend"),
             (self.conflict, "in conflict"),
             (self.failed, "failed"),
             (self.deferred, "deferred"),

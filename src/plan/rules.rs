@@ -239,7 +239,7 @@ impl Input<'_> {
 impl Decision {
     /// Whether the destination becomes this ImageSync's, or is.
     const fn takes(&self) -> bool {
-        matches!(self.kind, Kind::InSync { .. } | Kind::Copy { .. })
+        matches!(self.kind, Kind::InSync { .. } | Kind::Copy { .. } | Kind::Amend { .. })
     }
 }
 

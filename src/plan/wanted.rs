@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    Content,
     filter::{Filter, NO_IMAGE},
     invalid::{Check, Invalid},
     ownership::Claimant,
@@ -15,7 +16,7 @@ use super::{
     target::Target,
 };
 use crate::{
-    api::{self, ImageSync, Record, Select},
+    api::{self, ImageSync, Record, Referrers, Select},
     digest::Digest,
     reference::{Named, Repository, Tag},
 };
@@ -37,6 +38,8 @@ pub(super) struct Image {
     pub(super) name: String,
     pub(super) source: Repository,
     pub(super) tags: Tags,
+    /// What of it is to be on targets.
+    pub(super) content: Arc<Content>,
     immutable: Option<Arc<Patterns>>,
 }
 
@@ -54,6 +57,8 @@ pub(super) enum Tags {
 struct Defaults {
     select: Option<Arc<Filter>>,
     immutable: Option<Arc<Patterns>>,
+    platforms: Option<Vec<String>>,
+    referrers: Option<Referrers>,
 }
 
 impl Wanted {
@@ -160,7 +165,12 @@ impl Image {
             _ => Tags::One { tag: Some(Tag::latest()), digest: None },
         };
         let immutable = immutable.or_else(|| defaults.immutable.clone());
-        Some(Self { index, name: image.name.clone(), source: repository, tags, immutable })
+        let content = Content {
+            platforms: image.platforms.clone().or_else(|| defaults.platforms.clone()),
+            referrers: image.referrers.or(defaults.referrers).unwrap_or_default(),
+        };
+        let (name, content) = (image.name.clone(), Arc::new(content));
+        Some(Self { index, name, source: repository, tags, content, immutable })
     }
 
     /// Whether there may be several tags.
@@ -199,7 +209,8 @@ impl Defaults {
         let select = defaults.select.as_ref().map(select);
         let immutable = defaults.immutable_tags.as_ref();
         let immutable = immutable.and_then(|list| patterns(list, "spec.defaults.immutableTags", check));
-        Self { select, immutable }
+        let (platforms, referrers) = (defaults.platforms.clone(), defaults.referrers);
+        Self { select, immutable, platforms, referrers }
     }
 }
 

@@ -56,13 +56,7 @@ impl Records {
     /// The same, or a record that remembers nothing yet.
     #[must_use]
     pub fn get_or_empty(&self, image: &str, tag: Option<&str>) -> Record {
-        self.get(image, tag).cloned().unwrap_or_else(|| Record {
-            image: image.to_owned(),
-            tag: tag.map(ToOwned::to_owned),
-            source: None,
-            source_digest: None,
-            targets: Vec::new(),
-        })
+        self.get(image, tag).cloned().unwrap_or_else(|| Record::new(image, tag.map(ToOwned::to_owned)))
     }
 
     /// All records, slice by slice.

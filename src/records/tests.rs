@@ -11,22 +11,16 @@ use crate::{
 
 fn record(image: &str, tag: usize) -> Record {
     Record {
-        image: image.into(),
-        tag: Some(format!("v{tag}")),
         source: Some(format!("docker.io/library/{image}")),
         source_digest: Some(Digest::sha256(b"x")),
-        targets: vec![TargetRecord {
-            name: "corp".into(),
-            reference: format!("registry.example/{image}:v{tag}"),
-            digest: Digest::sha256(b"x"),
-            origin: Origin::Written,
-            previous_digest: None,
-            state: State::Pending,
-            class: None,
-            message: None,
-            unwanted_since: None,
-            last_change: "2026-01-01T00:00:00Z".parse().unwrap(),
-        }],
+        targets: vec![TargetRecord::new(
+            "corp",
+            format!("registry.example/{image}:v{tag}"),
+            Digest::sha256(b"x"),
+            (Origin::Written, State::Pending),
+            "2026-01-01T00:00:00Z".parse().unwrap(),
+        )],
+        ..Record::new(image, Some(format!("v{tag}")))
     }
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the programs that the tests, the demo and the benchmarks run: real registries, and the tools that others use.
 #
-#   install.sh [GROUP...]    debian | registries | cluster | deny | fuzz       (default: debian registries)
+#   install.sh [GROUP...]    debian | registries | signing | cluster | deny | fuzz       (default: debian registries signing)
 #
 # What is there in the right version is left alone, so a second run takes no time. Go programs go to a cache outside
 # the clone: ${XDG_CACHE_HOME:-$HOME/.cache}/imagesync-testbed/bin, each beside a stamp with its version.
@@ -102,6 +102,12 @@ registries() {
   module_program olareg olareg github.com/olareg/olareg/cmd/olareg $olareg
 }
 
+# What signs and verifies images, and what tells whether a registry keeps to the specification.
+signing() {
+  go_program cosign github.com/sigstore/cosign/v3/cmd/cosign v3.1.3
+  go_program conformance github.com/opencontainers/distribution-spec/conformance v0.0.0-20260831232431-97274622c111
+}
+
 cluster() {
   # helm and others parse the version that these programs say they have.
   local component=k8s.io/component-base/version minor=${kubernetes#v1.}
@@ -132,11 +138,11 @@ exec 9>"$cache/lock"
 # Two clones may be installing at once.
 flock -n 9 || { say "waiting for another installation to end"; flock 9; }
 
-for group in "${@:-debian registries}"; do
+for group in "${@:-debian registries signing}"; do
   for one in $group; do
     case $one in
-      debian | registries | cluster | deny | fuzz) $one ;;
-      *) die "there is no group $one: debian, registries, cluster, deny, fuzz" ;;
+      debian | registries | signing | cluster | deny | fuzz) $one ;;
+      *) die "there is no group $one: debian, registries, signing, cluster, deny, fuzz" ;;
     esac
   done
 done

@@ -19,7 +19,7 @@ pub(super) use self::{
         tag_name, tag_template,
     },
     regexes::{EachRegex, Regex},
-    times::{cron, cron_ranges, interval, time_zone},
+    times::{cron, cron_ranges, deep_interval, grace, interval, time_zone},
     versions::semver,
 };
 
@@ -31,6 +31,29 @@ impl Transform for Each {
         if let Some(Ok(item)) = schema.get_mut("items").map(<&mut Schema>::try_from) {
             add(item, self.0());
         }
+    }
+}
+
+/// The most characters of what is a number or a string.
+pub(super) struct Within(pub(super) u32);
+
+impl Transform for Within {
+    fn transform(&mut self, schema: &mut Schema) {
+        schema.insert("maxLength".to_owned(), self.0.into());
+    }
+}
+
+/// How many of something: a number, or a percentage.
+pub(super) struct Limit;
+
+impl Transform for Limit {
+    fn transform(&mut self, schema: &mut Schema) {
+        // As structural schemas have it: the type is left open.
+        schema.remove("format");
+        schema.remove("type");
+        schema.insert("x-kubernetes-int-or-string".to_owned(), true.into());
+        let sentence = "neither a number of at least 1 nor a percentage: write it as in 10 or 20%";
+        add(schema, rule("string(self).matches('^([1-9][0-9]{0,4}|([1-9][0-9]?|100)%)$')", sentence));
     }
 }
 
@@ -79,6 +102,13 @@ pub(super) fn targets_name_images() -> Rule {
     Rule::new(format!("!has(self.targets) || self.targets.all(t, !has(t.images) || {unknown}.size() == 0)"))
         .message(kube::core::Message::Expression(sentence))
         .field_path(".targets")
+}
+
+pub(super) fn platform() -> Rule {
+    rule(
+        whole("[a-z0-9]+/[a-z0-9_]+(/[a-z0-9.]+)?"),
+        "not a platform: write os/architecture or os/architecture/variant in lower case, such as linux/amd64 or linux/arm/v7",
+    )
 }
 
 pub(super) fn name() -> Rule {

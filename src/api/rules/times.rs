@@ -5,12 +5,30 @@ use kube::core::Rule;
 use super::{rule, whole};
 
 pub(in crate::api) fn interval() -> Rule {
-    let regex = "([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?";
-    rule(
-        format!("{} && self != '' && duration(self) >= duration('10s')", whole(regex)),
+    at_least(
+        "10s",
         "not a length of time of at least 10s: write whole hours, minutes and seconds, largest first, such as 30m or \
          1h30m",
     )
+}
+
+pub(in crate::api) fn deep_interval() -> Rule {
+    at_least(
+        "1m",
+        "not a length of time of at least 1m: write whole hours, minutes and seconds, largest first, such as 12h",
+    )
+}
+
+pub(in crate::api) fn grace() -> Rule {
+    at_least(
+        "0s",
+        "not a length of time: write whole hours, minutes and seconds, largest first, such as 24h, or 0s",
+    )
+}
+
+fn at_least(least: &str, message: &str) -> Rule {
+    let regex = "([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?";
+    rule(format!("{} && self != '' && duration(self) >= duration('{least}')", whole(regex)), message)
 }
 
 pub(in crate::api) fn cron() -> Rule {

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     cli::{member::Member, run},
-    plan::{Kind, Ownership, Plan, Selection, Wanted},
+    plan::{Ownership, Plan, Selection, Wanted},
     records::{Journal, Records},
     reference::Reference,
 };
@@ -91,7 +91,7 @@ impl Claim {
         let mut entries = self.claims.entries();
         let plan = decide(&ownership(&entries));
         if let Some(run) = self.run(&mut entries) {
-            let writes = plan.actions.iter().filter(|action| matches!(action.kind, Kind::Copy { .. }));
+            let writes = plan.actions.iter().filter(|action| action.kind.is_change());
             run.writes = writes.map(|action| action.destination.clone()).collect();
         }
         plan

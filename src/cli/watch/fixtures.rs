@@ -71,6 +71,7 @@ fn applied(kind: Kind, outcome: Outcome) -> Applied {
         target: "copy".into(),
         destination: "copy.example/team/app:v1".parse().unwrap(),
         overwrite: Overwrite::Always,
+        content: Arc::default(),
         kind,
         reason: "so it is".into(),
     };

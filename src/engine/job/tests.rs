@@ -34,6 +34,7 @@ fn action(source: &str, target: &str, destination: &str, kind: Kind) -> Action {
         target: target.to_owned(),
         destination: destination.parse().unwrap(),
         overwrite: Overwrite::Always,
+        content: std::sync::Arc::default(),
         kind,
         reason: String::new(),
     }

@@ -6,10 +6,10 @@ use super::*;
 use crate::registry::{Keychain, Registries, Settings};
 
 /// A repository, with the credential that belongs to this name, or with none.
-fn remote(repository: &str, user: Option<&str>) -> Remote {
+fn remote(repository: &str, user: Option<&str>) -> Store {
     let registry = repository.split('/').next().unwrap();
     let keychain = user.map_or_else(Keychain::default, |user| Keychain::password(registry, user, "secret"));
-    Registries::new(Settings::default()).unwrap().open(&repository.parse().unwrap(), &keychain)
+    Registries::new(Settings::default()).unwrap().open(&repository.parse().unwrap(), &keychain).into()
 }
 
 fn blob() -> Digest {

@@ -31,6 +31,7 @@ pub(crate) fn planned(records: &mut Records, plan: &Plan, now: Timestamp) {
         match &action.kind {
             Kind::InSync { origin } => seen(records, action, *origin, now),
             Kind::Copy { replaces } => settle(records, action, replaces.as_ref(), now),
+            Kind::Amend { origin, .. } => amend(records, action, *origin, now),
             Kind::Conflict | Kind::Failed { .. } | Kind::Deferred { .. } => {
                 troubled(records, action, &Outcome::NotTried, now);
             }
@@ -99,6 +100,19 @@ fn seen(records: &mut Records, action: &Action, origin: Origin, now: Timestamp) 
     change(records, action, now, |_| Some(new(action, action.digest.as_ref()?, origin, State::InSync, now)));
 }
 
+/// A tag was there with the right digest, and something that belongs to it is not.
+fn amend(records: &mut Records, action: &Action, origin: Origin, now: Timestamp) {
+    change(records, action, now, |entry| {
+        let digest = action.digest.as_ref()?;
+        let new = new(action, digest, origin, State::Pending, now);
+        // What was brought before stays known, until it is known better.
+        Some(match entry {
+            Some(entry) if entry.digest == *digest => TargetRecord { origin, state: State::Pending, ..entry },
+            _ => new,
+        })
+    });
+}
+
 /// A look at the target tells what became of a write whose end was not known. If neither side of it is there, the write
 /// did not happen as far as anybody can tell, and somebody else was there since.
 fn settle(records: &mut Records, action: &Action, there: Option<&Digest>, now: Timestamp) {
@@ -121,25 +135,9 @@ fn troubled(records: &mut Records, action: &Action, outcome: &Outcome, now: Time
     });
 }
 
-fn new(
-    action: &Action,
-    digest: &Digest,
-    origin: Origin,
-    state: State,
-    last_change: Timestamp,
-) -> TargetRecord {
-    TargetRecord {
-        name: action.target.clone(),
-        reference: action.destination.to_string(),
-        digest: digest.clone(),
-        origin,
-        previous_digest: None,
-        state,
-        class: None,
-        message: None,
-        unwanted_since: None,
-        last_change,
-    }
+fn new(action: &Action, digest: &Digest, origin: Origin, state: State, now: Timestamp) -> TargetRecord {
+    let reference = action.destination.to_string();
+    TargetRecord::new(&action.target, reference, digest.clone(), (origin, state), now)
 }
 
 /// Changes what is recorded of an action's destination. A name that has an action is wanted.

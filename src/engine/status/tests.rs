@@ -61,6 +61,7 @@ fn applied(became: &[(&str, &str, Became)]) -> Applied {
         target: (*target).to_owned(),
         destination: format!("{target}.example/app:{tag}").parse().unwrap(),
         overwrite: Overwrite::Always,
+        content: std::sync::Arc::default(),
         kind: became.kind(),
         reason: format!("{tag} on {target}: {became:?}"),
     };

@@ -9,11 +9,22 @@ use crate::{
     class::Class,
     engine::wants::{Answers, PATIENCE},
     registry::tests::{
-        blob,
+        self as registry, blob,
         fake::{Asked, Fake, Reply, mute, refuse, reply},
-        open, open_one_at_a_time, open_path,
     },
 };
+
+fn open(fake: &Fake) -> Store {
+    registry::open(fake).into()
+}
+
+fn open_path(fake: &Fake, path: &str) -> Store {
+    registry::open_path(fake, path).into()
+}
+
+fn open_one_at_a_time(fake: &Fake) -> Store {
+    registry::open_one_at_a_time(fake).into()
+}
 
 const LARGE: usize = 200_000;
 
@@ -42,7 +53,7 @@ fn taking(says: impl Fn(&Asked) -> Option<Reply>) -> impl Fn(&Asked, usize) -> R
 async fn ensure(
     transfers: &Transfers,
     source: &Fake,
-    targets: &[Remote],
+    targets: &[Store],
     trust: Trust,
 ) -> Vec<Result<(), Error>> {
     let (blob, source) = (blob(&content()), open(source));
@@ -65,7 +76,7 @@ fn puts(fake: &Fake) -> usize {
 async fn a_blob_is_read_once_for_all_targets() {
     let source = source().await;
     let targets = [Fake::start(taking(|_| None)).await, Fake::start(taking(|_| None)).await];
-    let remotes: Vec<Remote> = targets.iter().map(open).collect();
+    let remotes: Vec<Store> = targets.iter().map(open).collect();
     let answers = ensure(&transfers(), &source, &remotes, Trust::Answers).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     assert_eq!(source.asked().len(), 1);

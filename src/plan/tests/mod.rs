@@ -126,7 +126,7 @@ impl World {
             let Some(wanted) = &action.digest else { continue };
             let origin = match action.kind {
                 Kind::Copy { .. } => Origin::Written,
-                Kind::InSync { origin } => origin,
+                Kind::InSync { origin } | Kind::Amend { origin, .. } => origin,
                 Kind::Conflict | Kind::Failed { .. } | Kind::Deferred { .. } => continue,
             };
             self.set(action.destination.clone(), Seen::Digest(wanted.clone()));
@@ -142,18 +142,9 @@ impl World {
         record.source = Some(action.source.repository.to_string());
         let reference = action.destination.to_string();
         record.targets.retain(|target| target.reference != reference);
-        record.targets.push(TargetRecord {
-            name: action.target.clone(),
-            reference,
-            digest: digest.clone(),
-            origin,
-            previous_digest: None,
-            state,
-            class: None,
-            message: None,
-            unwanted_since: None,
-            last_change: Timestamp::from_second(self.changes).unwrap(),
-        });
+        let now = Timestamp::from_second(self.changes).unwrap();
+        let (target, how) = (&action.target, (origin, state));
+        record.targets.push(TargetRecord::new(target, reference, digest.clone(), how, now));
         self.records.put(record);
     }
 }
@@ -166,6 +157,7 @@ fn lines(plan: &Plan) -> Vec<String> {
             Kind::InSync { origin: _ } => "= found".to_owned(),
             Kind::Copy { replaces: None } => "+".to_owned(),
             Kind::Copy { replaces: Some(_) } => "~".to_owned(),
+            Kind::Amend { .. } => "^".to_owned(),
             Kind::Conflict => "Conflict".to_owned(),
             Kind::Failed { class } => class.to_string(),
             Kind::Deferred { .. } => "Deferred".to_owned(),

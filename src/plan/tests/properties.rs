@@ -82,7 +82,7 @@ fn a_world() -> impl Strategy<Value = World> {
 }
 
 fn is_copy(action: &Action) -> bool {
-    matches!(action.kind, Kind::Copy { .. })
+    action.kind.is_change()
 }
 
 proptest! {
@@ -136,8 +136,8 @@ proptest! {
         let Ok(wanted) = Wanted::from_object(&object(&spec)) else { return Ok(()) };
         let plan = world.plan(&wanted);
         prop_assert!(plan.actions.iter().all(|action| !action.reason.is_empty()));
-        let Summary { copy, replace, in_sync, conflict, failed, deferred } = plan.summary();
-        prop_assert_eq!(copy + replace + in_sync + conflict + failed + deferred, plan.actions.len());
+        let Summary { copy, replace, amend, in_sync, conflict, failed, deferred } = plan.summary();
+        prop_assert_eq!(copy + replace + amend + in_sync + conflict + failed + deferred, plan.actions.len());
         // Everything was asked that had to be.
         let internal = |action: &Action| action.kind == Kind::Failed { class: Class::Internal };
         prop_assert!(!plan.actions.iter().any(internal), "{}\n{}", spec, plan.render());
@@ -162,7 +162,7 @@ proptest! {
                 newest: Some(-1),
                 ..Default::default()
             }),
-            immutable_tags: None,
+            ..Default::default()
         }];
         object.spec.targets =
             vec![crate::api::Target { name: "t".into(), repository, tags: vec![tag], ..Default::default() }];

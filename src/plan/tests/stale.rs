@@ -4,7 +4,10 @@ use super::{
     super::stale::{MOST, MOST_OF_ARTIFACT},
     *,
 };
-use crate::{api::TargetRecord, records::MAX_FILE_BYTES};
+use crate::{
+    api::{Candidate, TargetRecord},
+    records::MAX_FILE_BYTES,
+};
 
 const LISTED: &str = "images: [{name: a, source: alpine, select: {newest: 1}}]";
 const TARGET: &str = "targets: [{name: t, repository: r.example/a}]";
@@ -19,23 +22,11 @@ fn with_tags(tags: &[&str]) -> World {
 }
 
 fn entry(reference: &str, origin: Origin) -> TargetRecord {
-    TargetRecord {
-        name: "t".into(),
-        reference: reference.into(),
-        digest: digest("x"),
-        origin,
-        previous_digest: None,
-        state: State::InSync,
-        class: None,
-        message: None,
-        unwanted_since: None,
-        last_change: now(),
-    }
+    TargetRecord::new("t", reference, digest("x"), (origin, State::InSync), now())
 }
 
 fn remember(world: &mut World, image: &str, tag: &str, targets: Vec<TargetRecord>) {
-    let (image, tag) = (image.to_owned(), Some(tag.to_owned()));
-    world.records.put(Record { image, tag, source: None, source_digest: None, targets });
+    world.records.put(Record { targets, ..Record::new(image, Some(tag.to_owned())) });
 }
 
 /// Each as `reference fate`.
@@ -140,6 +131,10 @@ fn the_largest_record_that_can_come_about_can_be_read_again() {
         reference: format!("{}/{}:{}", "r".repeat(255), "p".repeat(255), "t".repeat(128)),
         digest: digest("x"),
         previous_digest: Some(digest("x")),
+        source_digest: Some(digest("x")),
+        platforms: Some(vec!["p".repeat(64); 16]),
+        referrers: Some("f".repeat(16)),
+        checked: Some(now()),
         class: Some(crate::class::Class::DigestMismatch),
         message: Some("\u{10ffff}".repeat(crate::engine::MOST_MESSAGE)),
         unwanted_since: Some(now()),
@@ -147,8 +142,15 @@ fn the_largest_record_that_can_come_about_can_be_read_again() {
     };
     // Eight targets with eight tags, eight aliases and the digest itself; those of the last run may be unwanted by now.
     let names = MOST_OF_ARTIFACT + 2 * 8 * (8 + 8 + 1);
-    let (image, tag) = ("i".repeat(63), Some("t".repeat(128)));
-    let record = Record { image, tag, source: None, source_digest: None, targets: vec![largest; names] };
+    let candidate = Candidate { digest: digest("x"), first_seen: now() };
+    let record = Record {
+        source: Some("s".repeat(512)),
+        source_digest: Some(digest("x")),
+        first_seen: Some(now()),
+        candidates: vec![candidate; 16],
+        targets: vec![largest; names],
+        ..Record::new("i".repeat(63), Some("t".repeat(128)))
+    };
     let size = serde_json::to_vec(&record).unwrap().len();
-    assert!(size < MAX_FILE_BYTES / 2, "{size}");
+    assert!(size < MAX_FILE_BYTES / 4 * 3, "{size}");
 }

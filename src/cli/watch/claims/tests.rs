@@ -42,7 +42,7 @@ impl One {
         let plan = self.claim.as_ref().unwrap().decide(|ownership| {
             decide(wanted, selection, &Records::default(), &observed, ownership, Timestamp::now())
         });
-        matches!(plan.actions[0].kind, Kind::Copy { .. })
+        plan.actions[0].kind.is_change()
     }
 
     fn end(&mut self) {

@@ -35,12 +35,12 @@ fn now() -> Timestamp {
 fn refused() -> Error {
     let answer = Answer::bare(http::StatusCode::FORBIDDEN);
     let cause = Cause::Forbidden { registry: "r".into(), who: "nobody".into(), answer };
-    Error::target(crate::registry::Error::new("write the manifest", cause))
+    Error::target(crate::registry::Error::new("write the manifest", cause).into())
 }
 
 fn lost() -> Error {
     let cause = Cause::Torn { host: "r".into(), reason: "reset".into() };
-    Error::target(crate::registry::Error::new("write the manifest", cause))
+    Error::target(crate::registry::Error::new("write the manifest", cause).into())
 }
 
 fn not_recorded() -> Error {

@@ -20,25 +20,8 @@ fn the_same_run_again_changes_no_record() {
 
 /// A record of one artifact with one name.
 fn record_of(tag: &str, reference: &str) -> Record {
-    let entry = TargetRecord {
-        name: "t".into(),
-        reference: reference.into(),
-        digest: digest(tag),
-        origin: Origin::Written,
-        previous_digest: None,
-        state: State::InSync,
-        class: None,
-        message: None,
-        unwanted_since: None,
-        last_change: now(),
-    };
-    Record {
-        image: "a".into(),
-        tag: Some(tag.into()),
-        source: None,
-        source_digest: None,
-        targets: vec![entry],
-    }
+    let entry = TargetRecord::new("t", reference, digest(tag), (Origin::Written, State::InSync), now());
+    Record { targets: vec![entry], ..Record::new("a", Some(tag.into())) }
 }
 
 fn stale(tag: &str, reference: &str, fate: Fate) -> Stale {

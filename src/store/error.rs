@@ -1,0 +1,47 @@
+//! What goes wrong with a store, whatever is behind it.
+
+use jiff::Timestamp;
+
+use crate::{class::Class, registry};
+
+/// Why a store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It is in a registry.
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
+}
+
+impl Error {
+    /// The class that decides what happens next.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Registry(error) => error.class(),
+        }
+    }
+
+    /// Until when it is worth no other try, where that was said.
+    #[must_use]
+    pub fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Registry(error) => error.until(),
+        }
+    }
+
+    /// It was not done: that was said, or it was never asked.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        match self {
+            Self::Registry(error) => error.is_refusal(),
+        }
+    }
+
+    /// A manifest was refused because what it names is not there.
+    #[must_use]
+    pub const fn is_missing_content(&self) -> bool {
+        match self {
+            Self::Registry(error) => error.is_missing_content(),
+        }
+    }
+}

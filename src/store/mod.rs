@@ -1,0 +1,168 @@
+//! Where images are read and written: one port, whatever is behind it.
+//!
+//! ```text
+//! Stores     opens a repository, with the credential that a keychain has for it
+//! Store      one repository: manifests, tags and blobs
+//!   Reading  a blob, read from it
+//!   Upload   a blob, written to it
+//! ```
+
+mod error;
+mod transfer;
+
+pub use self::{
+    error::Error,
+    transfer::{Mount, Reading, Upload},
+};
+use crate::{
+    digest::Digest,
+    reference::{Repository, Tag},
+    registry::{Account, At, Blob, Descriptor, Keychain, Manifest, Registries, Remote},
+};
+
+/// Opens repositories. A clone costs a counter.
+#[derive(Clone)]
+pub struct Stores {
+    registries: Registries,
+}
+
+/// One repository. A clone costs a counter.
+#[derive(Clone, Debug)]
+pub enum Store {
+    /// In a registry.
+    Registry(Remote),
+}
+
+impl Stores {
+    /// Opens repositories in these registries.
+    #[must_use]
+    pub const fn new(registries: Registries) -> Self {
+        Self { registries }
+    }
+
+    /// Opens a repository with the credential that the keychain has for it. Nothing is asked or read yet.
+    #[must_use]
+    pub fn open(&self, repository: &Repository, keychain: &Keychain) -> Store {
+        Store::Registry(self.registries.open(repository, keychain))
+    }
+}
+
+impl Store {
+    /// The repository.
+    #[must_use]
+    pub fn repository(&self) -> &Repository {
+        match self {
+            Self::Registry(remote) => remote.repository(),
+        }
+    }
+
+    /// What budgets and mounts are counted by: a registry, with the credential that is used there.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        match self {
+            Self::Registry(remote) => remote.account(),
+        }
+    }
+
+    /// Looks which manifest is there, without reading it. `None` is what may be absent; see [`prove_absent`](Self::prove_absent).
+    ///
+    /// # Errors
+    ///
+    /// All that tells neither that it is there nor that it is not.
+    pub async fn head_manifest(&self, at: &At) -> Result<Option<Descriptor>, Error> {
+        match self {
+            Self::Registry(remote) => Ok(remote.head_manifest(at).await?),
+        }
+    }
+
+    /// Whether it is certain that there is no such manifest, or no such repository.
+    ///
+    /// # Errors
+    ///
+    /// All that proves neither.
+    pub async fn prove_absent(&self, at: &At) -> Result<bool, Error> {
+        match self {
+            Self::Registry(remote) => Ok(remote.prove_absent(at).await?),
+        }
+    }
+
+    /// Reads a manifest, whose bytes have the digest that they were asked by.
+    ///
+    /// # Errors
+    ///
+    /// One that is not there, too large, or none; and all that is no answer.
+    pub async fn get_manifest(&self, at: &At) -> Result<Manifest, Error> {
+        match self {
+            Self::Registry(remote) => Ok(remote.get_manifest(at).await?),
+        }
+    }
+
+    /// Writes a manifest, as its bytes are. A refusal ([`Error::is_refusal`]) means that the tag is as it was.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_missing_content`] where what it names is not there; and all that keeps it from being written.
+    pub async fn put_manifest(&self, at: &At, manifest: &Manifest) -> Result<(), Error> {
+        match self {
+            Self::Registry(remote) => Ok(remote.put_manifest(at, manifest).await?),
+        }
+    }
+
+    /// All tags of the repository, sorted: a list is whole or an error.
+    ///
+    /// # Errors
+    ///
+    /// A repository that is not there; and all that is no answer.
+    pub async fn tags(&self) -> Result<Vec<Tag>, Error> {
+        match self {
+            Self::Registry(remote) => Ok(remote.tags().await?),
+        }
+    }
+
+    /// The size of a blob, in bytes, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// All that tells neither that it is there nor that it is not.
+    pub async fn head_blob(&self, digest: &Digest) -> Result<Option<u64>, Error> {
+        match self {
+            Self::Registry(remote) => Ok(remote.head_blob(digest).await?),
+        }
+    }
+
+    /// A blob to be read, perhaps more than once.
+    #[must_use]
+    pub fn reading(&self, blob: &Blob) -> Reading {
+        match self {
+            Self::Registry(remote) => Reading::Registry(remote.reading(blob)),
+        }
+    }
+
+    /// Asks for a blob to be taken from another repository of the same registry.
+    ///
+    /// # Errors
+    ///
+    /// Only what will also keep an upload from working.
+    pub async fn mount(&self, digest: &Digest, from: &Self) -> Result<Mount, Error> {
+        match (self, from) {
+            (Self::Registry(remote), Self::Registry(from)) => Ok(remote.mount(digest, from).await?.into()),
+        }
+    }
+
+    /// Opens a session for one blob.
+    ///
+    /// # Errors
+    ///
+    /// Missing rights show here, before anything is sent; and all that is no answer.
+    pub async fn start_upload(&self) -> Result<Upload, Error> {
+        match self {
+            Self::Registry(remote) => Ok(Upload::Registry(remote.start_upload().await?)),
+        }
+    }
+}
+
+impl From<Remote> for Store {
+    fn from(remote: Remote) -> Self {
+        Self::Registry(remote)
+    }
+}
