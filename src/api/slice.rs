@@ -176,6 +176,12 @@ impl TargetRecord {
         }
     }
 
+    /// The source's digest of what is there, whether it is there as it is or rewritten.
+    #[must_use]
+    pub fn stands_for(&self) -> &Digest {
+        self.source_digest.as_ref().unwrap_or(&self.digest)
+    }
+
     /// Whether this ImageSync wrote `digest` under this name, as far as anybody can tell: where a write was begun and its
     /// end is not known, both what it was to write and what it was to replace count.
     #[must_use]

@@ -19,6 +19,7 @@ use super::{
     record,
     transfer::Errand,
     tree::Tree,
+    walk,
     wants::Want,
 };
 use crate::{
@@ -203,7 +204,7 @@ impl Run<'_> {
             tags.push(self.tag(tree, action, target).await);
         }
         if tags.iter().any(Result::is_ok)
-            && let Err(error) = check_children(tree, target).await
+            && let Err(error) = check(tree, place, target).await
         {
             // What failed by itself keeps its own reason.
             tags.iter_mut().filter(|tag| tag.is_ok()).for_each(|tag| *tag = Err(error.clone()));
@@ -223,8 +224,11 @@ impl Run<'_> {
             None => At::Digest(tree.root.digest.clone()),
         };
         match action.kind {
-            // It shows what it is to show, and that is not to be read from a cache that may be wrong.
+            // It shows what it is to show, perhaps only as far as a cache knows.
             Kind::Amend { repair: true, .. } => {
+                if walk::can_read(target, &at, &tree.root.digest).await? {
+                    return Ok(());
+                }
                 return target.put_manifest(&at, &tree.root).await.map_err(Error::target);
             }
             Kind::Amend { .. } => return Ok(()),
@@ -265,6 +269,11 @@ impl Run<'_> {
     fn action(&self, number: usize) -> Option<&Action> {
         self.plan.actions.get(number)
     }
+}
+
+/// Looks whether all is there. Where it was said to be, and was not, only reading tells.
+async fn check(tree: &Tree, place: &Place, target: &Store) -> Result<(), Error> {
+    if place.repair { walk::read_back(tree, &tree.root, target).await } else { check_children(tree, target).await }
 }
 
 /// What became of a place: of each of its tags, or of all of them at once.

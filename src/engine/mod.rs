@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! observe    listings and HEADs, as the plan asks for them
+//!   walk       all of an image on a target, by reading
 //! apply      the copies of a plan, in jobs of one image each
 //!   tree       the image's manifests, read from the source
 //!   transfer   its blobs, each brought to all targets: there, mounted, or sent
@@ -32,6 +33,7 @@ mod transfer;
 mod tree;
 mod trouble;
 mod upload;
+mod walk;
 mod wants;
 
 pub use access::Access;

@@ -43,11 +43,12 @@ impl Engine {
             let seen = look_at(&remote, &reference).await;
             ((target, reference), seen)
         });
-        let (sources, targets) = tokio::join!(
+        let (sources, targets, walks) = tokio::join!(
             stream::iter(sources).buffer_unordered(AT_ONCE).collect(),
             stream::iter(targets).buffer_unordered(AT_ONCE).collect(),
+            self.walk(questions.walks, access),
         );
-        Observed { sources, targets }
+        Observed { sources, targets, walks }
     }
 }
 

@@ -1,5 +1,8 @@
 //! Ages: which of the digests that a tag had is old enough to be mirrored.
 
+mod found;
+
+pub(super) use found::{remembered, summaries};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -9,6 +12,19 @@ use crate::{
 
 /// Digests that are remembered of one tag at most.
 pub(super) const MOST: usize = 16;
+
+/// Which digests a tag had, as it is to be remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aged {
+    /// The artifact's image.
+    pub image: String,
+    /// The artifact's tag.
+    pub tag: Option<String>,
+    /// Where it is read.
+    pub source: String,
+    /// The digests, the one that the tag shows first; none if that is not to be remembered any more.
+    pub candidates: Vec<Candidate>,
+}
 
 /// How long a digest must have been known under a tag.
 pub(super) type MinAge = SignedDuration;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
+use super::{Walk, Walked};
 use crate::{
     class::Class,
     digest::Digest,
@@ -54,6 +55,8 @@ pub struct Observed {
     pub sources: HashMap<Reference, Seen>,
     /// What is on the targets, by the target's name.
     pub targets: HashMap<(String, Reference), Seen>,
+    /// What is there of images on targets.
+    pub walks: HashMap<Walk, Walked>,
 }
 
 impl Observed {
@@ -61,6 +64,7 @@ impl Observed {
     pub fn extend(&mut self, more: Self) {
         self.sources.extend(more.sources);
         self.targets.extend(more.targets);
+        self.walks.extend(more.walks);
     }
 
     /// What was seen on the named target.

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Kind, Overwrite, Seen,
+    Kind, Overwrite, Seen, Walked, deep,
     destination::{Destination, Name},
     ownership::Claimant,
     resolve::{Remembered, Resolved},
@@ -21,6 +21,8 @@ pub(super) struct Input<'a> {
     pub(super) destination: &'a Destination,
     /// What was seen at the destination.
     pub(super) seen: Option<&'a Seen>,
+    /// What is there of the image, if that was looked at deeply.
+    pub(super) walked: Option<&'a Walked>,
     /// What is remembered of the destination.
     pub(super) remembered: Option<Remembered<'a>>,
     /// What the destination collides with, in a sentence.
@@ -63,10 +65,11 @@ const A_WHILE: SignedDuration = SignedDuration::from_mins(1);
 
 pub(super) fn decide(input: &Input<'_>) -> Decision {
     let decided = RULES.iter().find_map(|rule| rule(input));
-    let mut decision = decided.unwrap_or_else(|| {
+    let decision = decided.unwrap_or_else(|| {
         let name = input.destination.name.to_reference();
         failed(Class::Internal, format!("not looked at: {} or {name}", input.this.source.familiar()))
     });
+    let mut decision = deep::consider(input, decision);
     if let Some(passed_on) = input.passed_on().filter(|_| decision.takes()) {
         decision.reason.push_str(&passed_on);
     }
@@ -105,7 +108,7 @@ fn never_moves_and_is_recorded(input: &Input<'_>) -> Option<Decision> {
 }
 
 fn shows_the_digest(input: &Input<'_>) -> Option<Decision> {
-    let digest = input.this.digest?;
+    let digest = input.this.digest_at(input.seen)?;
     if input.found()? != digest {
         return None;
     }

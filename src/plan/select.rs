@@ -8,6 +8,7 @@ use super::{
     Listed, Listings, Wanted,
     action::{ImageSummary, LeftOutCount},
     age::{self, Candidates},
+    deep::Depth,
     filter::{Age, Choice, Chosen, Filter, LeftOut},
     target::Target,
     version::version,
@@ -30,6 +31,8 @@ pub struct Selection {
     pub(super) images: Vec<ImageSummary>,
     /// When this was; ages are as of then.
     pub(super) now: Timestamp,
+    /// What is looked at deeply.
+    pub(super) depth: Depth,
 }
 
 /// One (image, tag) that was selected.
@@ -104,9 +107,14 @@ impl Artifact {
 ///   newest.
 #[must_use]
 pub fn select(wanted: &Wanted, listings: &Listings, records: &Records, now: Timestamp) -> Selection {
-    let targets = wanted.targets.clone();
-    let mut selection =
-        Selection { targets, artifacts: Vec::new(), unlisted: Vec::new(), images: Vec::new(), now };
+    let mut selection = Selection {
+        targets: wanted.targets.clone(),
+        artifacts: Vec::new(),
+        unlisted: Vec::new(),
+        images: Vec::new(),
+        now,
+        depth: Depth::every(wanted.deep_interval()),
+    };
     for image in &wanted.images {
         match &image.tags {
             Tags::One { tag, .. } => {

@@ -16,7 +16,7 @@ use super::{
     target::Target,
 };
 use crate::{
-    api::{self, ImageSync, Record, Referrers, Select},
+    api::{self, ImageSync, Interval, Record, Referrers, Select},
     digest::Digest,
     reference::{Named, Repository, Tag},
 };
@@ -28,6 +28,7 @@ pub struct Wanted {
     pub(super) images: Vec<Arc<Image>>,
     pub(super) targets: Vec<Arc<Target>>,
     schedule: Schedule,
+    deep_interval: Interval,
 }
 
 /// One image of the spec.
@@ -90,7 +91,9 @@ impl Wanted {
             .map(Arc::new)
             .collect();
         let schedule = Schedule::read(spec, &mut check);
-        let wanted = Self { claimant: Arc::new(Claimant::of(object)), images, targets, schedule };
+        let deep_interval = spec.deep_interval.unwrap_or(Interval::DAY);
+        let claimant = Arc::new(Claimant::of(object));
+        let wanted = Self { claimant, images, targets, schedule, deep_interval };
         // What collides is known only where all names are.
         if check.is_clean() {
             spec_collision::check(&wanted, &mut check);
@@ -114,6 +117,11 @@ impl Wanted {
     #[must_use]
     pub const fn schedule(&self) -> &Schedule {
         &self.schedule
+    }
+
+    /// How often all that is on the targets is looked at deeply.
+    pub(super) const fn deep_interval(&self) -> Interval {
+        self.deep_interval
     }
 
     /// Whether the spec has this target.

@@ -48,6 +48,12 @@ impl Error {
         self.cause.is_refusal()
     }
 
+    /// What was to be read is certainly not there, or its bytes are not those that the digest names.
+    #[must_use]
+    pub const fn is_gone(&self) -> bool {
+        matches!(*self.cause, Cause::NotFound { .. } | Cause::Digest { .. })
+    }
+
     /// A manifest was refused because the registry lacks a blob or a manifest that it names.
     #[must_use]
     pub const fn is_missing_content(&self) -> bool {

@@ -37,6 +37,14 @@ impl Error {
         }
     }
 
+    /// What was to be read is certainly not there, or not what it should be.
+    #[must_use]
+    pub const fn is_gone(&self) -> bool {
+        match self {
+            Self::Registry(error) => error.is_gone(),
+        }
+    }
+
     /// A manifest was refused because what it names is not there.
     #[must_use]
     pub const fn is_missing_content(&self) -> bool {

@@ -10,13 +10,13 @@
 
 mod stale;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Outcome, Trouble, error::Error};
 use crate::{
     api::{Origin, Record, State, TargetRecord},
     digest::Digest,
-    plan::{Action, Kind, Plan},
+    plan::{Action, Aged, Kind, Plan},
     records::Records,
     reference::Tag,
 };
@@ -26,17 +26,34 @@ pub(crate) const MOST_MESSAGE: usize = 1000;
 
 /// What the plan found out: which names are wanted no longer, what is there, and what keeps the rest from being tried.
 pub(crate) fn planned(records: &mut Records, plan: &Plan, now: Timestamp) {
+    plan.aged.iter().for_each(|aged| remember(records, aged));
     plan.stale.iter().for_each(|stale| stale::record(records, stale, now));
-    for action in &plan.actions {
+    for (number, action) in plan.actions.iter().enumerate() {
         match &action.kind {
-            Kind::InSync { origin } => seen(records, action, *origin, now),
+            Kind::InSync { origin } => {
+                seen(records, action, *origin, now);
+                if plan.whole.contains(&number) {
+                    checked(records, action, plan.deep_interval, now);
+                }
+            }
             Kind::Copy { replaces } => settle(records, action, replaces.as_ref(), now),
-            Kind::Amend { origin, .. } => amend(records, action, *origin, now),
+            Kind::Amend { origin, repair } => amend(records, action, (*origin, *repair), now),
             Kind::Conflict | Kind::Failed { .. } | Kind::Deferred { .. } => {
                 troubled(records, action, &Outcome::NotTried, now);
             }
         }
     }
+}
+
+/// The digests that a tag had, so that they get older.
+fn remember(records: &mut Records, aged: &Aged) {
+    let mut record = records.get_or_empty(&aged.image, aged.tag.as_deref());
+    record.candidates.clone_from(&aged.candidates);
+    if !aged.candidates.is_empty() && record.source.as_ref() != Some(&aged.source) {
+        // What was mirrored came from another source, of which nothing is said any more.
+        (record.source, record.source_digest, record.first_seen) = (Some(aged.source.clone()), None, None);
+    }
+    keep(records, record);
 }
 
 /// A tag is going to be written. This reaches the disk before the tag reaches the registry, so that a tag with that
@@ -85,8 +102,28 @@ pub(crate) fn found(records: &mut Records, action: &Action, now: Timestamp) {
 
 /// A tag shows the right digest, and all that belongs to it is there.
 pub(crate) fn complete(records: &mut Records, action: &Action, now: Timestamp) {
+    // What something was added to was not looked at as a whole.
+    let is_whole = !matches!(action.kind, Kind::Amend { repair: false, .. });
     change(records, action, now, |entry| {
-        entry.map(|entry| TargetRecord { state: State::InSync, class: None, message: None, ..entry })
+        let (state, class, message) = (State::InSync, None, None);
+        entry.map(|entry| TargetRecord {
+            checked: if is_whole { Some(now) } else { entry.checked },
+            state,
+            class,
+            message,
+            ..entry
+        })
+    });
+}
+
+/// All that belongs to a tag was seen to be there. That is written down once a deep interval, so that checks that come more
+/// often do not rewrite every record.
+fn checked(records: &mut Records, action: &Action, interval: SignedDuration, now: Timestamp) {
+    change(records, action, now, |entry| {
+        entry.map(|entry| {
+            let is_recent = entry.checked.is_some_and(|last| now.duration_since(last) < interval);
+            TargetRecord { checked: if is_recent { entry.checked } else { Some(now) }, ..entry }
+        })
     });
 }
 
@@ -97,17 +134,28 @@ pub(crate) fn failed(records: &mut Records, action: &Action, error: &Error, now:
 
 /// A tag was there with the right digest.
 fn seen(records: &mut Records, action: &Action, origin: Origin, now: Timestamp) {
-    change(records, action, now, |_| Some(new(action, action.digest.as_ref()?, origin, State::InSync, now)));
+    change(records, action, now, |entry| {
+        let digest = action.digest.as_ref()?;
+        let new = new(action, digest, origin, State::InSync, now);
+        let Some(entry) = entry.filter(|entry| entry.digest == *digest) else { return Some(new) };
+        let TargetRecord { source_digest, platforms, referrers, checked, .. } = entry;
+        Some(TargetRecord { source_digest, platforms, referrers, checked, ..new })
+    });
 }
 
 /// A tag was there with the right digest, and something that belongs to it is not.
-fn amend(records: &mut Records, action: &Action, origin: Origin, now: Timestamp) {
+fn amend(records: &mut Records, action: &Action, (origin, repair): (Origin, bool), now: Timestamp) {
     change(records, action, now, |entry| {
         let digest = action.digest.as_ref()?;
         let new = new(action, digest, origin, State::Pending, now);
         // What was brought before stays known, until it is known better.
         Some(match entry {
-            Some(entry) if entry.digest == *digest => TargetRecord { origin, state: State::Pending, ..entry },
+            Some(entry) if entry.digest == *digest => TargetRecord {
+                origin,
+                state: State::Pending,
+                checked: entry.checked.filter(|_| !repair),
+                ..entry
+            },
             _ => new,
         })
     });
@@ -150,8 +198,15 @@ fn change(
     let tag = action.tag.as_ref().map(Tag::as_str);
     let mut record = records.get_or_empty(&action.image, tag);
     if let Some(digest) = &action.digest {
+        let source = Some(action.source.repository.to_string());
+        if record.source_digest.as_ref() != Some(digest) || record.source != source {
+            let candidates = record.candidates.iter();
+            let known = candidates.clone().find(|candidate| candidate.digest == *digest);
+            record.first_seen = known.map(|candidate| candidate.first_seen);
+        }
+        record.first_seen.get_or_insert(now);
         record.source_digest = Some(digest.clone());
-        record.source = Some(action.source.repository.to_string());
+        record.source = source;
     }
     let reference = action.destination.to_string();
     replace(&mut record, &action.target, &reference, now, |entry| {
@@ -180,9 +235,9 @@ fn replace(
     record.targets.insert(place.unwrap_or(record.targets.len()), after);
 }
 
-/// A record that remembers no name is forgotten.
+/// A record that remembers neither a name nor what a tag showed is forgotten.
 fn keep(records: &mut Records, record: Record) {
-    if record.targets.is_empty() {
+    if record.targets.is_empty() && record.candidates.is_empty() {
         records.remove(&record.image, record.tag.as_deref());
     } else {
         records.put(record);

@@ -1,7 +1,9 @@
 //! Specs as people write them, and a world of registries that is only a table.
 
+mod ages;
 mod collisions;
 mod decisions;
+mod deep;
 mod destinations;
 mod owners;
 mod properties;
@@ -64,6 +66,12 @@ struct World {
     ownership: Ownership,
     /// Every change of a record is later than the one before.
     changes: i64,
+    /// How late it is.
+    hours: i64,
+    /// What deep checks find; the rest is whole.
+    walked: HashMap<(Repository, Digest), Walked>,
+    /// Whether everything is looked at deeply.
+    deep: bool,
 }
 
 impl World {
@@ -95,13 +103,27 @@ impl World {
         self.holds.insert(at, seen);
     }
 
+    fn now(&self) -> Timestamp {
+        now() + jiff::SignedDuration::from_hours(self.hours)
+    }
+
+    fn select(&self, wanted: &Wanted) -> Selection {
+        let selection = select(wanted, &self.listings, &self.records, self.now());
+        if self.deep { selection.deeply() } else { selection }
+    }
+
     fn see(&self, at: &Reference) -> Seen {
         let by_digest = at.digest.as_ref().map(|digest| at.repository.at_digest(digest.clone()));
         self.holds.get(&by_digest.unwrap_or_else(|| at.clone())).cloned().unwrap_or(Seen::Absent)
     }
 
-    fn answer(&self, Questions { sources, targets }: Questions) -> Observed {
+    fn answer(&self, Questions { sources, targets, walks }: Questions) -> Observed {
+        let walked = |walk: &Walk| self.walked.get(&(walk.repository.clone(), walk.digest.clone())).cloned();
         Observed {
+            walks: walks
+                .into_iter()
+                .map(|walk| (walk.clone(), walked(&walk).unwrap_or(Walked::Whole)))
+                .collect(),
             sources: sources.into_iter().map(|at| (at.clone(), self.see(&at))).collect(),
             targets: targets.into_iter().map(|(target, at)| ((target, at.clone()), self.see(&at))).collect(),
         }
@@ -109,12 +131,12 @@ impl World {
 
     /// Plans as the engine does: questions until there are none, then decisions.
     fn plan(&self, wanted: &Wanted) -> Plan {
-        let selection = select(wanted, &self.listings);
+        let selection = self.select(wanted);
         let mut observed = Observed::default();
         loop {
             let questions = selection.questions(&self.records, &observed);
             if questions.is_empty() {
-                return decide(wanted, &selection, &self.records, &observed, &self.ownership, now());
+                return decide(wanted, &selection, &self.records, &observed, &self.ownership, self.now());
             }
             observed.extend(self.answer(questions));
         }
@@ -122,6 +144,16 @@ impl World {
 
     /// Does what a plan says, and remembers it.
     fn apply(&mut self, plan: &Plan) {
+        for Aged { image, tag, source, candidates } in &plan.aged {
+            let mut record = self.records.get_or_empty(image, tag.as_deref());
+            record.source = Some(source.clone());
+            record.candidates.clone_from(candidates);
+            if record.targets.is_empty() && record.candidates.is_empty() {
+                self.records.remove(image, tag.as_deref());
+            } else {
+                self.records.put(record);
+            }
+        }
         for action in &plan.actions {
             let Some(wanted) = &action.digest else { continue };
             let origin = match action.kind {
@@ -138,13 +170,17 @@ impl World {
         self.changes += 1;
         let tag = action.tag.as_ref().map(ToString::to_string);
         let mut record = self.records.get_or_empty(&action.image, tag.as_deref());
+        if record.source_digest.as_ref() != Some(digest) {
+            record.first_seen = Some(self.now());
+        }
         record.source_digest = Some(digest.clone());
         record.source = Some(action.source.repository.to_string());
         let reference = action.destination.to_string();
         record.targets.retain(|target| target.reference != reference);
         let now = Timestamp::from_second(self.changes).unwrap();
         let (target, how) = (&action.target, (origin, state));
-        record.targets.push(TargetRecord::new(target, reference, digest.clone(), how, now));
+        let entry = TargetRecord::new(target, reference, digest.clone(), how, now);
+        record.targets.push(TargetRecord { checked: Some(self.now()), ..entry });
         self.records.put(record);
     }
 }

@@ -22,7 +22,7 @@ impl One {
         claims.enter(&member);
         let stop = CancellationToken::new();
         let claim = Some(claims.start(&member.title(), &stop));
-        let selection = Arc::new(select(&member.wanted, &Listings::new()));
+        let selection = Arc::new(select(&member.wanted, &Listings::new(), &Records::default(), Timestamp::now()));
         Self { member, selection, claim, stop }
     }
 
@@ -37,6 +37,7 @@ impl One {
         let observed = Observed {
             sources: [(source, Seen::Digest(Digest::sha256(b"app")))].into(),
             targets: [(target, Seen::Absent)].into(),
+            ..Observed::default()
         };
         let Self { member: Member { wanted, .. }, selection, .. } = self;
         let plan = self.claim.as_ref().unwrap().decide(|ownership| {

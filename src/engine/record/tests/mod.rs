@@ -105,16 +105,17 @@ impl World {
     }
 
     fn plan(&self, wanted: &Wanted) -> Plan {
-        let selection = select(wanted, &Listings::new());
+        let selection = select(wanted, &Listings::new(), &self.records, now());
         let mut observed = Observed::default();
         loop {
-            let Questions { sources, targets } = selection.questions(&self.records, &observed);
+            let Questions { sources, targets, .. } = selection.questions(&self.records, &observed);
             if sources.is_empty() && targets.is_empty() {
                 return decide(wanted, &selection, &self.records, &observed, &Ownership::default(), now());
             }
             observed.extend(Observed {
                 sources: sources.into_iter().map(|at| (at.clone(), self.see(&at))).collect(),
                 targets: targets.into_iter().map(|(t, at)| ((t, at.clone()), self.see(&at))).collect(),
+                ..Observed::default()
             });
         }
     }
