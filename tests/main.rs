@@ -13,8 +13,10 @@
 
 mod apiserver;
 mod command;
+mod deep;
 mod faults;
 mod kill;
+mod minage;
 mod oracles;
 mod pair;
 mod reference;

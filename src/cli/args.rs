@@ -134,7 +134,8 @@ impl SyncArgs {
     pub(super) fn check(&self) -> Result<(), Usage> {
         self.run.check()?;
         if self.watch && self.run.deep {
-            let message = "--deep: with --watch that is done again and again, as often as the spec's deepInterval says";
+            let message =
+                "--deep: with --watch that is done again and again, as often as the spec's deepInterval says";
             return Err(Usage(message.to_owned()));
         }
         match self.files.files.iter().find(|input| self.watch && !load::can_be_read_again(input)) {

@@ -20,9 +20,7 @@ pub(super) fn render<'a>(applied: impl Iterator<Item = (&'a str, &'a Applied)>, 
     let (mut rows, mut waiting) = (Vec::new(), String::new());
     for (object, applied) in applied {
         let results = applied.results();
-        rows.extend(
-            results.map(|(action, outcome, trouble)| Row::new(object, action, outcome, trouble)),
-        );
+        rows.extend(results.map(|(action, outcome, trouble)| Row::new(object, action, outcome, trouble)));
         let images = applied.plan.images.iter().filter_map(|image| Some((&image.image, image.waiting?)));
         waiting.extend(images.map(|(image, waiting)| format!("{object} {image}: {waiting}\n")));
     }

@@ -273,7 +273,11 @@ impl Run<'_> {
 
 /// Looks whether all is there. Where it was said to be, and was not, only reading tells.
 async fn check(tree: &Tree, place: &Place, target: &Store) -> Result<(), Error> {
-    if place.repair { walk::read_back(tree, &tree.root, target).await } else { check_children(tree, target).await }
+    if place.repair {
+        walk::read_back(tree, &tree.root, target).await
+    } else {
+        check_children(tree, target).await
+    }
 }
 
 /// What became of a place: of each of its tags, or of all of them at once.

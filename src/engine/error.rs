@@ -147,10 +147,9 @@ impl Error {
         match self {
             Self::Source(error) | Self::Target(error) | Self::Unchecked(error) => error.class(),
             Self::Stalled { .. } => Class::Timeout,
-            Self::Incomplete { .. }
-            | Self::StillBroken { .. }
-            | Self::Unseen { .. }
-            | Self::Interrupted => Class::Unavailable,
+            Self::Incomplete { .. } | Self::StillBroken { .. } | Self::Unseen { .. } | Self::Interrupted => {
+                Class::Unavailable
+            }
             Self::OtherSize { .. } => Class::Unsupported,
             Self::TooDeep { .. } | Self::TooMany { .. } | Self::TooLarge { .. } => Class::TooLarge,
             Self::Records(error) => error.class(),

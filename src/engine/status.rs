@@ -110,7 +110,9 @@ fn conditions(
     });
     let summary = match repaired.count() {
         0 => format!("{} artifacts are in sync", counts.summary),
-        repaired => format!("{} artifacts are in sync, {repaired} of their tags after repair", counts.summary),
+        repaired => {
+            format!("{} artifacts are in sync, {repaired} of their tags after repair", counts.summary)
+        }
     };
     let condition = |type_: &str, status: &str, reason: &str, message: String| {
         let old = context.before.conditions.iter().find(|old| old.type_ == type_ && old.status == status);

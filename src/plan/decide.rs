@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    Action, DeepCheck, Kind, Observed, Ownership, Plan, Seen, Selection, Walked, Wanted, age, collision, deep,
+    Action, DeepCheck, Kind, Observed, Ownership, Plan, Seen, Selection, Walked, Wanted, age, collision,
+    deep,
     destination::Destination,
     resolve::{Memory, Resolved, resolve},
     rules::{self, Decision, Input},

@@ -132,7 +132,11 @@ impl Depth {
     }
 
     /// When the first of them is due, where that may be before the sources are looked at again.
-    pub(super) fn next(&self, schedule: &Schedule, checked: impl Iterator<Item = Timestamp>) -> Option<Timestamp> {
+    pub(super) fn next(
+        &self,
+        schedule: &Schedule,
+        checked: impl Iterator<Item = Timestamp>,
+    ) -> Option<Timestamp> {
         let Schedule::Every(interval) = schedule else { return None };
         let is_longer = SignedDuration::try_from(*interval).is_ok_and(|interval| interval > self.interval);
         checked.filter(|_| is_longer).min()?.checked_add(self.interval).ok()

@@ -153,8 +153,7 @@ impl Filter {
         }
         let passed: BTreeSet<&Tag> = choice.chosen.iter().map(|chosen| &chosen.tag).collect();
         let besides = self.names.iter().filter(|name| !passed.contains(name));
-        let besides: Vec<_> =
-            besides.map(|name| self.chosen(name, self.version(name), age(name))).collect();
+        let besides: Vec<_> = besides.map(|name| self.chosen(name, self.version(name), age(name))).collect();
         if !besides.is_empty() {
             choice.chosen.extend(besides);
             choice.chosen.sort_by(|a, b| a.rank().cmp(&b.rank()));

@@ -65,7 +65,8 @@ impl Resolved<'_> {
     /// longer.
     pub(super) fn digest_at(&self, seen: Option<&Seen>) -> Option<&Digest> {
         let stays = self.age.iter().flat_map(|age| &age.gone);
-        let stays = stays.into_iter().find(|digest| matches!(seen, Some(Seen::Digest(found)) if found == *digest));
+        let stays =
+            stays.into_iter().find(|digest| matches!(seen, Some(Seen::Digest(found)) if found == *digest));
         stays.or(self.digest)
     }
 
@@ -189,9 +190,10 @@ fn aged<'a>(
         let candidates = record.candidates.iter().map(|candidate| &candidate.digest);
         candidates.chain(&record.source_digest).find(|digest| match &found {
             Some(found) => *digest == found,
-            None => record.targets.iter().any(|entry| {
-                entry.digest == **digest || entry.source_digest.as_ref() == Some(*digest)
-            }),
+            None => record
+                .targets
+                .iter()
+                .any(|entry| entry.digest == **digest || entry.source_digest.as_ref() == Some(*digest)),
         })
     };
     let digest = if found.as_ref() == Some(shown) { Some(shown) } else { remembered() };

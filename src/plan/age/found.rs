@@ -69,9 +69,8 @@ fn seen(this: &Resolved<'_>) -> Option<Aged> {
 /// Candidates of what is no longer selected with a minimum age. What could not be listed may still be.
 fn forgotten<'a>(selection: &'a Selection, records: &'a Records) -> impl Iterator<Item = Aged> + 'a {
     let aged = selection.artifacts.iter().filter(|artifact| artifact.min_age.is_some());
-    let aged: HashSet<(&str, Option<&str>)> = aged
-        .map(|artifact| (artifact.image.name.as_str(), artifact.tag.as_ref().map(Tag::as_str)))
-        .collect();
+    let aged: HashSet<(&str, Option<&str>)> =
+        aged.map(|artifact| (artifact.image.name.as_str(), artifact.tag.as_ref().map(Tag::as_str))).collect();
     let unlisted: HashSet<&str> =
         selection.unlisted.iter().map(|unlisted| unlisted.image.name.as_str()).collect();
     let is_kept = move |record: &&Record| {

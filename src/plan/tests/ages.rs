@@ -46,7 +46,10 @@ fn what_is_too_young_is_looked_at_counted_and_not_mirrored() {
     let until = now() + jiff::SignedDuration::from_hours(77);
     assert_eq!(plan.due, Some(until));
     let text = plan.render();
-    assert!(text.contains(&format!("waiting: 1 tag shows what is not 72h old yet; the first is at {until}")), "{text}");
+    assert!(
+        text.contains(&format!("waiting: 1 tag shows what is not 72h old yet; the first is at {until}")),
+        "{text}"
+    );
     assert!(text.contains("ages count from this sync on"), "{text}");
 
     let plan = run(&mut world, 76, &wanted);
@@ -109,7 +112,10 @@ fn what_is_gone_from_the_source_is_passed_over_for_the_next_older_and_stays_wher
     world.holds.remove(&reference("u.example/a:latest"));
     let plan = run(&mut world, 87, &with(NAMED, two));
     assert_eq!(lines(&plan), ["= r.example/a:latest"], "nothing is left that is old enough");
-    assert_eq!(lines(&run(&mut world, 92, &with(NAMED, two))), ["~ r.example/a:latest", "+ u.example/a:latest"]);
+    assert_eq!(
+        lines(&run(&mut world, 92, &with(NAMED, two))),
+        ["~ r.example/a:latest", "+ u.example/a:latest"]
+    );
 }
 
 #[test]
@@ -127,10 +133,14 @@ fn what_cannot_be_seen_at_the_source_is_not_passed_over() {
 
 #[test]
 fn a_version_that_is_too_young_does_not_count_as_one_of_the_newest() {
-    let wanted = with(NEWEST, "targets: [{name: t, repository: r.example/a, aliases: [{tag: stable, of: Newest}]}]");
+    let wanted =
+        with(NEWEST, "targets: [{name: t, repository: r.example/a, aliases: [{tag: stable, of: Newest}]}]");
     let mut world = World::with(&["alpine:1", "alpine:2", "alpine:3"]);
     run(&mut world, 0, &wanted);
-    assert_eq!(lines(&run(&mut world, 72, &wanted)), ["+ r.example/a:3", "+ r.example/a:stable", "+ r.example/a:2"]);
+    assert_eq!(
+        lines(&run(&mut world, 72, &wanted)),
+        ["+ r.example/a:3", "+ r.example/a:stable", "+ r.example/a:2"]
+    );
     world.push("alpine:4", "4");
     let plan = run(&mut world, 73, &wanted);
     assert_eq!(lines(&plan), ["= r.example/a:3", "= r.example/a:stable", "= r.example/a:2"]);
@@ -200,7 +210,8 @@ fn what_was_mirrored_stays_when_a_longer_age_is_asked_for_and_goes_nowhere_else(
     let mut world = World::with(&["alpine:latest"]);
     run(&mut world, 0, &with(&short, TARGET));
     assert_eq!(lines(&run(&mut world, 1, &with(&short, TARGET))), ["+ r.example/a:latest"]);
-    let two = with(NAMED, "targets: [{name: t, repository: r.example/a}, {name: u, repository: u.example/a}]");
+    let two =
+        with(NAMED, "targets: [{name: t, repository: r.example/a}, {name: u, repository: u.example/a}]");
     let plan = run(&mut world, 2, &two);
     assert_eq!((lines(&plan), plan.stale.len()), (vec!["= r.example/a:latest".to_owned()], 0));
     assert_eq!(lines(&run(&mut world, 72, &two)), ["= r.example/a:latest", "+ u.example/a:latest"]);

@@ -35,7 +35,10 @@ fn find(world: &mut World, walked: Walked) {
 }
 
 fn broken() -> Walked {
-    Walked::Broken { missing: vec!["blob sha256:0123456789ab".into(), "manifest sha256:ba9876543210".into()], count: 5 }
+    Walked::Broken {
+        missing: vec!["blob sha256:0123456789ab".into(), "manifest sha256:ba9876543210".into()],
+        count: 5,
+    }
 }
 
 #[test]
@@ -126,7 +129,11 @@ fn an_immutable_tag_is_walked_without_a_look_at_its_source() {
 
 #[test]
 fn what_the_source_no_longer_has_is_not_repaired_and_stays() {
-    let spec = format!("images: [{{name: a, source: 'alpine@{}'}}]\n{}", digest("alpine:3"), "targets: [{name: t, repository: r.example/a}]");
+    let spec = format!(
+        "images: [{{name: a, source: 'alpine@{}'}}]\n{}",
+        digest("alpine:3"),
+        "targets: [{name: t, repository: r.example/a}]"
+    );
     let mut world = mirrored(&spec);
     world.deep = true;
     find(&mut world, broken());

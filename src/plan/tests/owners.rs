@@ -23,7 +23,11 @@ fn records(spec: &str) -> Records {
 /// The plan of `base` for [`WANTS`], where `other` is there too; nothing stands on the target.
 fn plan_beside(claim: impl FnOnce(&mut Ownership)) -> Plan {
     let (wanted, mut world) = (wanted(WANTS), World::with(&["alpine:3"]));
-    world.ownership.claim_selected(&wanted, &select(&wanted, &Listings::new(), &Records::default(), now()), &world.records);
+    world.ownership.claim_selected(
+        &wanted,
+        &select(&wanted, &Listings::new(), &Records::default(), now()),
+        &world.records,
+    );
     claim(&mut world.ownership);
     world.plan(&wanted)
 }

@@ -8,7 +8,8 @@ const TARGET: &str = "targets: [{name: t, repository: r.example/a, tags: ['{tag}
 fn texts(questions: &Questions) -> Vec<String> {
     let sources = questions.sources.iter().map(|source| format!("source {}", source.familiar()));
     let targets = questions.targets.iter().map(|(target, reference)| format!("{target} {reference}"));
-    let walks = questions.walks.iter().map(|walk| format!("walk {}@{}", walk.repository, walk.digest.short()));
+    let walks =
+        questions.walks.iter().map(|walk| format!("walk {}@{}", walk.repository, walk.digest.short()));
     sources.chain(targets).chain(walks).collect()
 }
 
