@@ -104,7 +104,7 @@ async fn what_the_source_deleted_is_passed_over_for_the_next_older() {
     }
     source.delete("team/app", images[1].digest().as_str()).await;
     // The second is the newest that is old enough, and gone.
-    pass(&desk, 71);
+    pass(&desk, 70);
     let plan = desk.run(&["plan", "-f", "sync.yaml"]).await.expect(3);
     assert!(plan.stdout.contains("+ latest"), "{}", plan.stdout);
     desk.synced().await;

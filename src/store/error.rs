@@ -39,7 +39,7 @@ impl Error {
 
     /// What was to be read is certainly not there, or not what it should be.
     #[must_use]
-    pub const fn is_gone(&self) -> bool {
+    pub fn is_gone(&self) -> bool {
         match self {
             Self::Registry(error) => error.is_gone(),
         }
