@@ -9,7 +9,7 @@
 //! - [`store`]: where images are read and written, whatever is behind it
 //! - [`registry`]: the distribution protocol
 //! - [`api`]: the kinds that people and the system write, and their rules
-//! - [`mod@reference`] and [`digest`]: the names of images and of bytes
+//! - [`mod@reference`], [`digest`] and [`platform`]: the names of images and of bytes, and what images run on
 //! - [`class`]: the classes of errors
 //! - [`telemetry`]: the log, as lines or as JSON
 
@@ -19,6 +19,7 @@ pub mod cli;
 pub mod digest;
 pub mod engine;
 pub mod plan;
+pub mod platform;
 pub mod records;
 pub mod reference;
 pub mod registry;

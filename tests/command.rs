@@ -111,6 +111,21 @@ impl Desk {
         records
     }
 
+    /// Makes the records say that each digest was first seen so long ago that nobody looks any more what refers to it.
+    pub fn a_day_later(&self) {
+        let day = jiff::SignedDuration::from_hours(25);
+        let folder = self.state().join("imagesync/records/team/test");
+        for entry in std::fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            let mut slice: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+            for record in slice["records"].as_array_mut().unwrap() {
+                let seen: jiff::Timestamp = record["firstSeen"].as_str().unwrap().parse().unwrap();
+                record["firstSeen"] = (seen - day).to_string().into();
+            }
+            std::fs::write(path, slice.to_string()).unwrap();
+        }
+    }
+
     /// What is recorded of each reference on a target.
     pub fn references(&self) -> BTreeMap<String, Recorded> {
         let mut references = BTreeMap::new();

@@ -18,6 +18,7 @@ use crate::{
     testbed::{
         images::{Format, Image, Layer},
         proxy::{Proxy, Verdict},
+        referrers::{SIGNED, sign},
         registry::Registry,
     },
 };
@@ -31,10 +32,18 @@ fn kills() -> usize {
 const LANES: usize = 4;
 /// After so many kills a lane begins anew, with targets that have nothing.
 const ERA: usize = 10;
-/// A whole run asks all registries about 131 times; what comes later kills a run that is done.
-const REQUESTS: usize = 140;
-/// From here on manifests and tags are written, so more runs are killed there.
-const MANIFESTS: usize = 80;
+
+/// What the runs that are killed have to do.
+#[derive(Clone, Copy)]
+struct Work {
+    /// Whether the images are signed, in all the ways there are.
+    is_signed: bool,
+    kills: usize,
+    /// A whole run asks all registries nearly so many times; what comes later kills a run that is done.
+    requests: usize,
+    /// From here on manifests and tags are written, so more runs are killed there.
+    manifests: usize,
+}
 
 /// What is at the source.
 const SOURCES: [(&str, &str); 3] = [("app", "1.0"), ("app", "1.1"), ("web", "latest")];
@@ -44,11 +53,20 @@ const NAMES: [(&str, &str, usize); 4] =
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_instant_a_run_is_killed_at_every_tag_is_complete_and_the_next_run_finishes() {
+    kill(Work { is_signed: false, kills: kills(), requests: 155, manifests: 90 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_instant_a_run_is_killed_at_no_tag_is_there_without_all_that_signs_it() {
+    kill(Work { is_signed: true, kills: kills() / 2, requests: 460, manifests: 230 }).await;
+}
+
+async fn kill(work: Work) {
     let lanes = (0..LANES).map(|lane| async move {
         let mut random = fastrand::Rng::with_seed(lane as u64);
-        let (mut seen, mut left) = (Seen::default(), kills().div_ceil(LANES));
+        let (mut seen, mut left) = (Seen::default(), work.kills.div_ceil(LANES));
         while left > 0 {
-            let mut era = Era::start().await;
+            let mut era = Era::start(work).await;
             for _ in 0..left.min(ERA) {
                 seen += era.kill_once(&mut random).await;
             }
@@ -120,6 +138,7 @@ impl Trap {
 
 /// One sync over several generations of images.
 struct Era {
+    work: Work,
     source: Registry,
     targets: [Registry; 2],
     from: Proxy,
@@ -131,7 +150,7 @@ struct Era {
 }
 
 impl Era {
-    async fn start() -> Self {
+    async fn start(work: Work) -> Self {
         let target = || Registry::v3().sparse_indexes().start();
         let (source, a, b) = tokio::join!(Registry::v3().start(), target(), target());
         let trap = Arc::<Trap>::default();
@@ -147,7 +166,7 @@ impl Era {
             to[0].host(),
             to[1].host(),
         ));
-        Self { source, targets: [a, b], from, to, trap, desk, images: Vec::new() }
+        Self { work, source, targets: [a, b], from, to, trap, desk, images: Vec::new() }
     }
 
     /// Moves every tag at the source to a new image. All of them share their first layer.
@@ -162,6 +181,9 @@ impl Era {
             });
             let image = Image::index(children.collect());
             self.source.push(repository, tag, &image).await;
+            if self.work.is_signed {
+                sign(&self.source, repository, &image, &format!("{tag}, {}", random.u64(..))).await;
+            }
             self.images.push(image);
         }
     }
@@ -177,7 +199,11 @@ impl Era {
             _ => Verdict::TearRequest(random.u64(1..70_000)),
         };
         self.trap.set(Some(Shot {
-            before: if random.bool() { random.usize(..REQUESTS) } else { random.usize(MANIFESTS..REQUESTS) },
+            before: if random.bool() {
+                random.usize(..self.work.requests)
+            } else {
+                random.usize(self.work.manifests..self.work.requests)
+            },
             verdict,
             due: Arc::clone(&due),
         }));
@@ -217,12 +243,21 @@ impl Era {
                     assert_eq!(there.as_ref(), old.get(source), "{repository}:{tag} is neither old nor new");
                     *(if there.is_some() { &mut seen.old } else { &mut seen.absent }) += 1;
                 }
-                if there.is_some() {
+                if let Some(root) = &there {
                     target.complete(repository, tag).await;
+                    self.check_signed(target, repository, root).await;
                 }
             }
         }
         seen
+    }
+
+    /// All that belongs to the image at the source belongs to it at the target.
+    async fn check_signed(&self, target: &Registry, repository: &str, root: &Digest) {
+        let there = target.belongings(repository, root).await.unwrap();
+        let wanted = self.source.belongings(repository, root).await.unwrap();
+        assert!(there.is_superset(&wanted), "{repository}@{root} lacks {:?}", wanted.difference(&there));
+        assert_eq!(wanted.len(), if self.work.is_signed { SIGNED } else { 0 });
     }
 
     /// Every tag shows its new image, complete, and is recorded as written by us.
@@ -233,6 +268,7 @@ impl Era {
                 let digest = self.images[source].digest();
                 assert_eq!(target.digest(repository, tag).await.as_ref(), Some(digest));
                 target.complete(repository, tag).await;
+                self.check_signed(target, repository, digest).await;
                 let record = Recorded {
                     previous_digest: None,
                     digest: digest.to_string(),

@@ -13,13 +13,16 @@
 
 mod apiserver;
 mod command;
+mod cosign;
 mod deep;
 mod faults;
 mod kill;
 mod minage;
 mod oracles;
 mod pair;
+mod platforms;
 mod reference;
+mod referrers;
 mod registry;
 mod repair;
 mod selfcheck;

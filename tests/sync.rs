@@ -29,6 +29,7 @@ async fn an_image_is_copied_with_all_its_platforms_and_the_second_run_asks_two_h
     assert_eq!(target.digest("mirror/team/app", "v1").await.as_ref(), Some(image.digest()));
     assert_eq!(target.complete("mirror/team/app", "v1").await.manifests.len(), 3);
 
+    desk.a_day_later();
     from.reset();
     to.reset();
     let again = desk.synced().await;
@@ -125,6 +126,7 @@ async fn immutable_tags_that_are_recorded_cost_one_listing_and_no_head() {
         to.host()
     ));
     desk.synced().await;
+    desk.a_day_later();
     from.reset();
     to.reset();
     desk.synced().await;

@@ -7,14 +7,16 @@ use std::{
     process::Command,
 };
 
+use serde_json::json;
+
 use crate::testbed::{
     self,
-    images::{Format, Image, Layer, layers},
+    images::{Blob, Format, Image, Layer, Manifest, layers},
     registry::Registry,
 };
 
 /// Repositories that all look alike, full of random bytes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Corpus {
     /// What it is called in the cache.
     pub name: &'static str,
@@ -28,7 +30,21 @@ pub struct Corpus {
     pub layers: &'static [u64],
     /// The size of a first layer that all images have in common.
     pub base: Option<u64>,
+    /// How many artifacts refer to each image: by `subject`, and named in the index under the fallback tag.
+    pub referrers: usize,
 }
+
+/// Of an image for several platforms, in this order.
+const PLATFORMS: [&str; 8] = [
+    "linux/amd64",
+    "linux/arm64",
+    "linux/arm/v7",
+    "linux/arm/v6",
+    "linux/386",
+    "linux/ppc64le",
+    "linux/riscv64",
+    "linux/s390x",
+];
 
 impl Corpus {
     /// The names of the repositories.
@@ -50,7 +66,8 @@ impl Corpus {
     /// The storage of a registry that holds it, made if it is not in the cache.
     pub async fn storage(&self) -> PathBuf {
         let cache = testbed::cache().join("corpora");
-        let shape = format!("{}x{}x{}", self.repositories, self.tags, self.platforms);
+        let referrers = if self.referrers > 0 { format!("+{}", self.referrers) } else { String::new() };
+        let shape = format!("{}x{}x{}{referrers}", self.repositories, self.tags, self.platforms);
         let bytes = self.unique_bytes();
         let kept = cache.join(format!("{}-{shape}-{bytes}", self.name));
         if !kept.exists() {
@@ -76,8 +93,43 @@ impl Corpus {
         for (r, repository) in self.repositories().iter().enumerate() {
             for (t, tag) in self.tags().iter().enumerate() {
                 let seed = (1 + r * self.tags + t) as u64;
-                registry.push(repository, tag, &self.image(seed, base.as_ref())).await;
+                let image = self.image(seed, base.as_ref());
+                registry.push(repository, tag, &image).await;
+                self.refer(&registry, repository, &image).await;
             }
+        }
+    }
+
+    /// Puts the referrers of an image there, as a client does with a registry that has no API for them.
+    async fn refer(&self, registry: &Registry, repository: &str, image: &Image) {
+        let empty = Blob::of("{}");
+        let mut named = Vec::new();
+        for n in 0..self.referrers {
+            let content = Blob::of(format!("what referrer {n} says of {}", image.digest()));
+            let described = |blob: &Blob, kind: &str| json!({"mediaType": kind, "digest": blob.digest, "size": blob.size});
+            let (kind, artifact) =
+                (Format::Oci.manifest(), format!("application/vnd.example.statement-{n}+json"));
+            let manifest = Manifest::of(
+                kind,
+                &json!({
+                    "schemaVersion": 2, "mediaType": kind, "artifactType": artifact,
+                    "config": described(&empty, "application/vnd.oci.empty.v1+json"),
+                    "layers": [described(&content, &artifact)],
+                    "subject": image.root.descriptor(),
+                }),
+            );
+            registry.put_blob(repository, &empty).await;
+            registry.put_blob(repository, &content).await;
+            registry.put_manifest(repository, manifest.digest.as_str(), &manifest).await;
+            let mut descriptor = manifest.descriptor();
+            descriptor["artifactType"] = json!(artifact);
+            named.push(descriptor);
+        }
+        if !named.is_empty() {
+            let kind = Format::Oci.index();
+            let index =
+                Manifest::of(kind, &json!({"schemaVersion": 2, "mediaType": kind, "manifests": named}));
+            registry.put_manifest(repository, &fallback(image.digest().as_str()), &index).await;
         }
     }
 
@@ -86,11 +138,16 @@ impl Corpus {
             .map(|n| {
                 let own = layers(seed << 8 | n as u64, self.layers);
                 let all = base.cloned().into_iter().chain(own).collect();
-                Image::of(Format::Oci, ["linux/amd64", "linux/arm64"][n], all)
+                Image::of(Format::Oci, PLATFORMS[n], all)
             })
             .collect();
         if images.len() == 1 { images.remove(0) } else { Image::index(images) }
     }
+}
+
+/// The tag under which clients look for what refers to a digest (distribution-spec, "Referrers Tag Schema").
+pub fn fallback(digest: &str) -> String {
+    digest.replace(':', "-")
 }
 
 fn read_all(folder: &Path) -> io::Result<()> {

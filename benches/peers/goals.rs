@@ -11,6 +11,19 @@ pub enum Phase {
     Cold,
     /// Right after that, with nothing to do.
     Again,
+    /// Again, two days later.
+    Later,
+}
+
+impl Phase {
+    /// Its name in the report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cold => "cold",
+            Self::Again => "again",
+            Self::Later => "two days later",
+        }
+    }
 }
 
 /// What one run of a tool cost.
@@ -39,6 +52,8 @@ pub enum Metric {
     Heads,
     /// Tag lists asked of all registries.
     Lists,
+    /// POST, PATCH, PUT and DELETE requests to the targets.
+    Writes,
 }
 
 impl Metric {
@@ -52,6 +67,7 @@ impl Metric {
             Self::Read => sample.source.sent as f64,
             Self::Heads => count(|counts| counts.heads),
             Self::Lists => count(|counts| counts.lists),
+            Self::Writes => sample.targets.writes as f64,
         }
     }
 
@@ -63,6 +79,7 @@ impl Metric {
             Self::Read => "bytes read from the source",
             Self::Heads => "HEAD requests",
             Self::Lists => "tag lists",
+            Self::Writes => "requests that write",
         }
     }
 }
@@ -72,8 +89,8 @@ impl Metric {
 pub enum Against {
     /// The lowest of all other tools.
     BestRival,
-    /// regsync's.
-    Regsync,
+    /// That of this tool.
+    Of(Tool),
     /// A number that the images determine.
     Number(&'static str, f64),
     /// The limit is a number of its own.
@@ -136,7 +153,9 @@ impl Goal {
         let mine = results.median(self.phase, self.tool, self.metric)?;
         let (other, whose) = match self.against {
             Against::BestRival => (results.lowest(self.phase, self.metric)?, " of the best rival's"),
-            Against::Regsync => (results.median(self.phase, Tool::Regsync, self.metric)?, " of regsync's"),
+            Against::Of(tool) => {
+                (results.median(self.phase, tool, self.metric)?, &*format!(" of {}'s", tool.name()).leak())
+            }
             Against::Number(name, number) => (number, &*format!(" of {name}").leak()),
             Against::Nothing => (1.0, ""),
         };
@@ -146,7 +165,7 @@ impl Goal {
             (_, Against::Nothing) => format!("{number:.0}"),
             _ => format!("{number:.3}"),
         };
-        let when = if self.phase == Phase::Cold { "cold" } else { "again" };
+        let when = self.phase.name();
         Some(format!(
             "{} ({when}): {} at most {}{whose}: **{}**, {}",
             self.tool.name(),

@@ -5,7 +5,7 @@ use std::time::Instant;
 use imagesync::{
     api::ImageSync,
     digest::Digest,
-    plan::{Listed, Observed, Ownership, Plan, Seen, Wanted, decide, select},
+    plan::{Listed, Look, Observed, Ownership, Plan, Referring, Seen, Wanted, decide, select},
     records::Records,
     reference::{Repository, Tag},
 };
@@ -50,6 +50,8 @@ fn plan(object: &ImageSync, tags: &[Tag]) -> Plan {
             answers.sources.insert(reference, Seen::Digest(digest));
         }
         answers.targets.extend(questions.targets.into_iter().map(|target| (target, Seen::Absent)));
+        let none = |look: Look| (look.subject, Referring::found([], 0));
+        answers.referrers.extend(questions.referrers.into_iter().map(none));
         observed.extend(answers);
     }
     decide(&wanted, &selection, &records, &observed, &ownership, Timestamp::UNIX_EPOCH)

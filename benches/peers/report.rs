@@ -46,7 +46,7 @@ pub fn table(scenario: &Scenario, results: &Results) -> String {
          |---|---|---|---|---|---|---|\n",
     );
     for ((phase, tool), samples) in &results.samples {
-        let again = if *phase == Phase::Again { ", again" } else { "" };
+        let again = if *phase == Phase::Cold { String::new() } else { format!(", {}", phase.name()) };
         let _ = writeln!(text, "| {} {}{again} {}", tool.name(), tool.version(), row(samples));
     }
     text.push('\n');

@@ -11,14 +11,28 @@ pub enum Tool {
     ImageSync,
     /// This project, told that the tags do not move.
     ImageSyncImmutable,
+    /// This project, walking all that is on the target.
+    ImageSyncDeep,
+    /// This project, for one platform.
+    ImageSyncPlatform,
+    /// This project, into a directory.
+    ImageSyncDirectory,
     /// This project, only asked what it would do.
     ImageSyncPlan,
     /// regclient's regsync.
     Regsync,
+    /// regsync, told to copy signatures.
+    RegsyncReferrers,
+    /// regsync, told to walk all images.
+    RegsyncDeep,
+    /// regsync, for one platform.
+    RegsyncPlatform,
     /// go-containerregistry's crane.
     Crane,
     /// skopeo, of Debian.
     Skopeo,
+    /// skopeo, into a directory.
+    SkopeoDirectory,
 }
 
 /// What is to be in sync, whoever does it.
@@ -26,7 +40,7 @@ pub enum Tool {
 pub struct Job {
     /// The source's `host:port`.
     pub source: String,
-    /// The targets' `host:port`.
+    /// The targets' `host:port`, or a directory.
     pub targets: Vec<String>,
     /// The repositories, all tags of each.
     pub repositories: Vec<String>,
@@ -42,16 +56,23 @@ impl Tool {
         match self {
             Self::ImageSync => "imagesync",
             Self::ImageSyncImmutable => "imagesync, immutableTags",
+            Self::ImageSyncDeep => "imagesync --deep",
+            Self::ImageSyncPlatform => "imagesync, platforms: [linux/amd64]",
+            Self::ImageSyncDirectory => "imagesync, oci:",
             Self::ImageSyncPlan => "imagesync plan",
             Self::Regsync => "regsync",
+            Self::RegsyncReferrers => "regsync, referrers and digestTags",
+            Self::RegsyncDeep => "regsync, forceRecursive",
+            Self::RegsyncPlatform => "regsync, platforms: [linux/amd64]",
             Self::Crane => "crane",
             Self::Skopeo => "skopeo",
+            Self::SkopeoDirectory => "skopeo, dir:",
         }
     }
 
     /// Whether this is ours.
     pub fn is_ours(self) -> bool {
-        matches!(self, Self::ImageSync | Self::ImageSyncImmutable | Self::ImageSyncPlan)
+        self < Self::Regsync
     }
 
     /// Whether the targets have everything afterwards.
@@ -67,10 +88,10 @@ impl Tool {
     /// What it says it is.
     pub fn version(self) -> String {
         let (program, argument) = match self {
-            Self::ImageSync | Self::ImageSyncImmutable | Self::ImageSyncPlan => (OURS.into(), "--version"),
-            Self::Regsync => (program("regsync"), "version"),
             Self::Crane => (program("crane"), "version"),
-            Self::Skopeo => ("skopeo".into(), "--version"),
+            Self::Skopeo | Self::SkopeoDirectory => ("skopeo".into(), "--version"),
+            _ if self.is_ours() => (OURS.into(), "--version"),
+            _ => (program("regsync"), "version"),
         };
         let output = Command::new(program).arg(argument).output().expect("the tool is installed");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -81,12 +102,20 @@ impl Tool {
     /// The command for a job. What it needs to read is written into the folder, and what it remembers stays there.
     pub fn command(self, job: &Job, folder: &Path) -> Vec<String> {
         match self {
-            Self::ImageSync => imagesync("sync", job, "", folder),
-            Self::ImageSyncImmutable => imagesync("sync", job, "    immutableTags: ['.*']\n", folder),
-            Self::ImageSyncPlan => imagesync("plan", job, "", folder),
-            Self::Regsync => regsync(job, folder),
+            Self::ImageSync | Self::ImageSyncDirectory => imagesync(&["sync"], job, "", folder),
+            Self::ImageSyncImmutable => imagesync(&["sync"], job, "    immutableTags: ['.*']\n", folder),
+            Self::ImageSyncDeep => imagesync(&["sync", "--deep"], job, "", folder),
+            Self::ImageSyncPlatform => imagesync(&["sync"], job, "    platforms: [linux/amd64]\n", folder),
+            Self::ImageSyncPlan => imagesync(&["plan"], job, "", folder),
+            Self::Regsync => regsync(job, "", folder),
+            Self::RegsyncReferrers => {
+                regsync(job, ", referrers: true, digestTags: true, tags: {deny: [\"sha256-.*\"]}", folder)
+            }
+            Self::RegsyncDeep => regsync(job, ", forceRecursive: true", folder),
+            Self::RegsyncPlatform => regsync(job, ", platforms: [linux/amd64]", folder),
             Self::Crane => crane(job),
-            Self::Skopeo => skopeo(job, folder),
+            Self::Skopeo => skopeo(job, "docker", "--dest-tls-verify=false", folder),
+            Self::SkopeoDirectory => skopeo(job, "dir", "", folder),
         }
     }
 }
@@ -94,7 +123,7 @@ impl Tool {
 /// The program that is measured.
 pub const OURS: &str = env!("CARGO_BIN_EXE_imagesync");
 
-fn imagesync(verb: &str, job: &Job, more: &str, folder: &Path) -> Vec<String> {
+fn imagesync(verb: &[&str], job: &Job, more: &str, folder: &Path) -> Vec<String> {
     let mut manifest = String::from(
         "apiVersion: imagesync.dev/v1alpha1\nkind: ImageSync\nmetadata: {name: bench}\nspec:\n  images:\n",
     );
@@ -107,14 +136,16 @@ fn imagesync(verb: &str, job: &Job, more: &str, folder: &Path) -> Vec<String> {
     }
     manifest.push_str("  targets:\n");
     for (n, target) in job.targets.iter().enumerate() {
-        let _ = writeln!(manifest, "  - name: target-{n}\n    repository: {target}/{{path}}");
+        let scheme = if target.starts_with('/') { "oci:" } else { "" };
+        let _ = writeln!(manifest, "  - name: target-{n}\n    repository: {scheme}{target}/{{path}}");
     }
     let (file, state) = (folder.join("imagesync.yaml"), folder.join("state"));
     fs::write(&file, manifest).expect("the folder takes a file");
-    words(&[OURS, verb, "-f", &file.to_string_lossy(), "--state", &state.to_string_lossy()])
+    let (file, state) = (file.to_string_lossy(), state.to_string_lossy());
+    words(&[&[OURS], verb, &["-f", &file, "--state", &state]].concat())
 }
 
-fn regsync(job: &Job, folder: &Path) -> Vec<String> {
+fn regsync(job: &Job, more: &str, folder: &Path) -> Vec<String> {
     let parallel = job.parallel;
     let mut config = String::from("version: 1\ncreds:\n");
     for host in [&job.source].into_iter().chain(&job.targets) {
@@ -126,7 +157,7 @@ fn regsync(job: &Job, folder: &Path) -> Vec<String> {
             let source = &job.source;
             let _ = writeln!(
                 config,
-                "- {{source: \"{source}/{repository}\", target: \"{target}/{repository}\", type: repository}}"
+                "- {{source: \"{source}/{repository}\", target: \"{target}/{repository}\", type: repository{more}}}"
             );
         }
     }
@@ -156,7 +187,7 @@ fn crane(job: &Job) -> Vec<String> {
     words(&["sh", "-c", &script])
 }
 
-fn skopeo(job: &Job, folder: &Path) -> Vec<String> {
+fn skopeo(job: &Job, to: &str, more: &str, folder: &Path) -> Vec<String> {
     let mut config = format!("\"{}\":\n  tls-verify: false\n  images:\n", job.source);
     for repository in &job.repositories {
         let _ = writeln!(config, "    {repository}: {:?}", job.tags);
@@ -165,8 +196,10 @@ fn skopeo(job: &Job, folder: &Path) -> Vec<String> {
     fs::write(&file, config).expect("the folder takes a file");
     let mut script = String::from("set -e\n");
     for target in &job.targets {
-        let (options, file) = ("--all --preserve-digests --dest-tls-verify=false", file.display());
-        let _ = writeln!(script, "skopeo sync {options} --src yaml --dest docker {file} {target}");
+        let (options, file) = (format!("--all --preserve-digests {more}"), file.display());
+        // It does not write over a directory that is there.
+        let target = if to == "dir" { format!("{target}/$$") } else { target.clone() };
+        let _ = writeln!(script, "skopeo sync {options} --src yaml --dest {to} {file} {target}");
     }
     words(&["sh", "-c", &script])
 }

@@ -1,7 +1,7 @@
-//! Manifests of any bytes: no panic, no byte changed, and bounded lists.
+//! Manifests of any bytes: no panic, no byte changed, and bounded lists; and of an index, one platform.
 #![no_main]
 
-use imagesync::{digest::Digest, registry::Manifest};
+use imagesync::{digest::Digest, platform::Platforms, registry::Manifest};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -11,6 +11,11 @@ fuzz_target!(|bytes: &[u8]| {
             assert_eq!(manifest.bytes, bytes);
             assert!(manifest.children().is_empty() || manifest.is_index());
             assert!(manifest.blobs().is_empty() || !manifest.is_index());
+            let platforms = Platforms::new(["linux/amd64".parse().unwrap()]).unwrap();
+            let subset = manifest.subset(&platforms).unwrap();
+            let rewritten = manifest.rewritten(&subset).unwrap();
+            let kept = subset.children().iter().filter(|child| child.verdict.is_kept());
+            assert!(kept.map(|child| &child.digest).eq(rewritten.children().iter().map(|child| &child.digest)));
         }
     }
 });

@@ -25,7 +25,7 @@ pub(super) async fn look(
     selection: &Selection,
     records: &Records,
 ) -> Observed {
-    let mut observed = Observed::default();
+    let mut observed = Observed::at(Timestamp::now());
     loop {
         let questions = selection.questions(records, &observed);
         if questions.is_empty() {

@@ -10,23 +10,24 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Access, Engine, Outcome,
+    Access, Engine, Outcome, belongings,
     error::Error,
     job::{Job, Place, jobs},
     known::Trust,
     progress::Event,
     publish::{check_children, publish_children},
     record,
+    sparse::{Grounds, Shown},
     transfer::Errand,
     tree::Tree,
     walk,
     wants::Want,
 };
 use crate::{
-    api::Overwrite,
-    plan::{Action, Kind, Plan},
+    api::{Overwrite, Referrers},
+    digest::Digest,
+    plan::{Action, Content, Kind, Plan},
     records::Journal,
-    registry::At,
     store::Store,
 };
 
@@ -46,11 +47,13 @@ pub struct Applied {
 }
 
 /// What the jobs of one ImageSync share.
-struct Run<'a> {
+pub(super) struct Run<'a> {
     engine: &'a Engine,
     access: &'a Access,
-    journal: &'a Journal,
+    pub(super) journal: &'a Journal,
     plan: &'a Plan,
+    /// Which tags belong to digests at the sources.
+    listings: belongings::Listings,
     /// What became of the actions that ended, by their number: it stands even if the run is stopped.
     results: Mutex<HashMap<usize, Result<(), Error>>>,
 }
@@ -71,7 +74,8 @@ impl Engine {
         journal: &Journal,
         stop: &CancellationToken,
     ) -> Applied {
-        let run = Run { engine: self, access, journal, plan: &plan, results: Mutex::default() };
+        let (listings, results) = (belongings::Listings::default(), Mutex::default());
+        let run = Run { engine: self, access, journal, plan: &plan, listings, results };
         journal.note(|records| record::planned(records, &plan, Timestamp::now()));
         let jobs = stream::iter(jobs(&plan)).map(|job| run.job(job)).buffer_unordered(JOBS_AT_ONCE);
         tokio::select! {
@@ -102,16 +106,26 @@ impl Run<'_> {
     async fn job(&self, job: Job) {
         // The semaphore is never closed, so the answer is always a permit.
         let _permit = self.engine.jobs.acquire().await;
-        let Job { source, digest, places, .. } = &job;
+        let Job { source, digest, content, places } = &job;
         let source = self.engine.stores.open(source, &self.access.source);
-        for action in places.iter().flat_map(|place| &place.actions).filter_map(|&number| self.action(number))
-        {
+        for action in places.iter().flat_map(|place| self.actions(place)) {
             self.engine.progress.tell(&Event::Began { action });
         }
-        match Tree::read(&source, digest).await {
+        match self.read(&source, digest, content).await {
             Ok(tree) => self.places(&tree, &source, places).await,
             Err(error) => places.iter().for_each(|place| self.finish(place, Err(error.clone()))),
         }
+    }
+
+    /// Reads an image, and what belongs to it: once for all the places that want it.
+    async fn read(&self, source: &Store, digest: &Digest, content: &Content) -> Result<Tree, Error> {
+        let root = self.engine.roots.read(source, digest).await.map_err(Error::source)?;
+        let tree = Tree::of(source, root, content.platforms.as_ref()).await?;
+        if content.referrers == Referrers::Exclude {
+            return Ok(tree);
+        }
+        let belongings = belongings::gather(source, &tree, &self.listings).await?;
+        Ok(tree.with(belongings))
     }
 
     fn finish(&self, place: &Place, result: PlaceResult) {
@@ -137,8 +151,7 @@ impl Run<'_> {
         let targets: Vec<Store> = places.iter().map(|place| self.target(place)).collect();
         let (mut wants, mut repairs, mut works) = (Vec::new(), Vec::new(), Vec::new());
         for (place, target) in places.iter().zip(&targets) {
-            // A repository that shows the image under another tag has all of it.
-            let answers = (!place.complete).then(|| {
+            let answers = (!self.is_complete(tree, place)).then(|| {
                 let (want, answers) = Want::new(target);
                 if place.repair {
                     self.engine.transfers.known().forget(target.account(), tree.digests());
@@ -179,87 +192,85 @@ impl Run<'_> {
     /// Publishes at one place. If the registry then lacks something that it had said was there, what was believed
     /// of it is forgotten and all is sent again, once.
     async fn place(&self, tree: &Tree, source: &Store, place: &Place, target: &Store) -> PlaceResult {
-        let first = self.publish(tree, place, target, place.complete).await;
-        let lacks = match &first {
-            Err(error) => error.is_missing_content(),
-            Ok(tags) => tags.iter().any(|tag| tag.as_ref().is_err_and(Error::is_missing_content)),
-        };
-        if !lacks {
+        let mut first = self.publish(tree, place, target, Sent::of(self.is_complete(tree, place))).await;
+        // It took such an index before, perhaps since others had put there what we leave out.
+        if tree.cut.as_ref().is_some_and(|cut| fails(&first, |error| cut.explains(error))) {
+            self.engine.sparse.learn(target, false);
+            // What refers to the image may not be there yet, and to what is rewritten less refers.
+            let sent = if tree.belongings.levels.is_empty() { Sent::Before } else { Sent::Now };
+            first = self.publish(tree, place, target, sent).await;
+        }
+        if !fails(&first, Error::is_missing_content) {
             return first;
         }
         self.engine.transfers.known().forget(target.account(), tree.digests());
         let (want, answers) = Want::new(target);
         let ((), there) = tokio::join!(self.blobs(tree, source, vec![want], Trust::Nothing), answers.all());
         there?;
-        self.publish(tree, place, target, false).await
+        self.publish(tree, place, target, Sent::Again).await
     }
 
     /// Children, then each tag, then a look whether the children are there.
-    async fn publish(&self, tree: &Tree, place: &Place, target: &Store, complete: bool) -> PlaceResult {
-        if !complete {
+    async fn publish(&self, tree: &Tree, place: &Place, target: &Store, sent: Sent) -> PlaceResult {
+        if sent != Sent::Before {
             publish_children(tree, target).await?;
         }
+        let shown = self.engine.sparse.choose(tree, target, self.grounds(tree, place, sent)).await?;
+        let named = if sent == Sent::Before {
+            belongings::Named::new()
+        } else {
+            belongings::publish(&tree.belongings, &shown, target, self.overwrite(place)).await?
+        };
         let mut tags = Vec::with_capacity(place.actions.len());
-        for action in place.actions.iter().filter_map(|&number| self.action(number)) {
-            tags.push(self.tag(tree, action, target).await);
+        for action in self.actions(place) {
+            tags.push(self.tag(&shown, action, target).await);
         }
         if tags.iter().any(Result::is_ok)
-            && let Err(error) = check(tree, place, target).await
+            && let Err(error) = check(tree, place, (&shown, &named), target).await
         {
             // What failed by itself keeps its own reason.
             tags.iter_mut().filter(|tag| tag.is_ok()).for_each(|tag| *tag = Err(error.clone()));
         }
-        for (action, tag) in place.actions.iter().filter_map(|&number| self.action(number)).zip(&tags) {
+        for (action, tag) in self.actions(place).zip(&tags) {
             if tag.is_ok() {
-                self.journal.note(|records| record::complete(records, action, Timestamp::now()));
+                self.journal.note(|records| record::complete(records, action, &shown, Timestamp::now()));
             }
         }
         Ok(tags)
     }
 
-    /// Points one tag at the image, after it is recorded that this is going to happen.
-    async fn tag(&self, tree: &Tree, action: &Action, target: &Store) -> Result<(), Error> {
-        let at = match &action.destination.tag {
-            Some(tag) => At::Tag(tag.clone()),
-            None => At::Digest(tree.root.digest.clone()),
-        };
-        match action.kind {
-            // It shows what it is to show, perhaps only as far as a cache knows.
-            Kind::Amend { repair: true, .. } => {
-                if walk::can_read(target, &at, &tree.root.digest).await? {
-                    return Ok(());
-                }
-                return target.put_manifest(&at, &tree.root).await.map_err(Error::target);
-            }
-            Kind::Amend { .. } => return Ok(()),
-            _ => {}
-        }
-        if action.overwrite == Overwrite::Never && self.is_there(tree, action, &at, target).await? {
-            self.journal.note(|records| record::found(records, action, Timestamp::now()));
-            return Ok(());
-        }
-        let mut before = None;
-        let recorded = self.journal.commit(|records| {
-            before = record::intended(records, action, Timestamp::now());
-        });
-        let result = match recorded.await {
-            Ok(()) => target.put_manifest(&at, &tree.root).await.map_err(Error::target),
-            Err(error) => Err(Error::records(error)),
-        };
-        self.journal.note(|records| record::sent(records, action, before, &result, Timestamp::now()));
-        result
+    /// A repository that shows the image under another tag has all of it, and so has one of which a tag shows what the image's
+    /// index is rewritten to, as long as nothing refers to it: of that, a digest tells nothing.
+    fn is_complete(&self, tree: &Tree, place: &Place) -> bool {
+        let is_alone = tree.belongings.levels.is_empty();
+        place.complete || (!place.repair && is_alone && self.shows_rewritten(tree, place))
     }
 
-    /// With `overwrite: Never`, looks once more at what the tag shows: others may have written it since the plan, even
-    /// this very image.
-    async fn is_there(&self, tree: &Tree, action: &Action, at: &At, target: &Store) -> Result<bool, Error> {
-        let reference = || action.destination.to_string();
-        match target.head_manifest(at).await.map_err(Error::target)? {
-            Some(found) if found.digest == tree.root.digest => Ok(true),
-            Some(found) => Err(Error::Overwritten { reference: reference(), found: found.digest }),
-            None if target.prove_absent(at).await.map_err(Error::target)? => Ok(false),
-            None => Err(Error::Unseen { reference: reference() }),
+    fn shows_rewritten(&self, tree: &Tree, place: &Place) -> bool {
+        let Some(cut) = &tree.cut else { return false };
+        let shows = |action: &Action| matches!(&action.kind, Kind::Copy { replaces: Some(found) } if *found == cut.rewritten.digest);
+        self.actions(place).any(shows)
+    }
+
+    /// What is known before an index of some platforms is published at a place.
+    fn grounds(&self, tree: &Tree, place: &Place, sent: Sent) -> Grounds {
+        let name = (place.target.clone(), place.repository.clone());
+        Grounds {
+            was_rewritten: self.plan.rewriting.contains(&name) || self.shows_rewritten(tree, place),
+            is_there: self.actions(place).all(|action| matches!(action.kind, Kind::Amend { .. })),
+            is_required: self.actions(place).any(|action| action.content.referrers == Referrers::Require),
+            is_sent_again: sent == Sent::Again,
         }
+    }
+
+    /// What the target says of tags that hold something else.
+    fn overwrite(&self, place: &Place) -> Overwrite {
+        let is_never = self.actions(place).all(|action| action.overwrite == Overwrite::Never);
+        if is_never { Overwrite::Never } else { Overwrite::Always }
+    }
+
+    fn actions(&self, place: &Place) -> impl Iterator<Item = &Action> {
+        place.actions.iter().filter_map(|&number| self.action(number))
     }
 
     fn target(&self, place: &Place) -> Store {
@@ -271,14 +282,46 @@ impl Run<'_> {
     }
 }
 
-/// Looks whether all is there. Where it was said to be, and was not, only reading tells.
-async fn check(tree: &Tree, place: &Place, target: &Store) -> Result<(), Error> {
+/// Looks whether all that a tag needs is there, now that it points at it. Where it was said to be and was not, only reading
+/// tells.
+async fn check(
+    tree: &Tree,
+    place: &Place,
+    (shown, named): (&Shown<'_>, &belongings::Named),
+    target: &Store,
+) -> Result<(), Error> {
     if place.repair {
-        walk::read_back(tree, &tree.root, target).await
+        walk::read_back(tree, shown.manifest, target).await?;
     } else {
-        check_children(tree, target).await
+        check_children(tree, target).await?;
     }
+    belongings::check(&tree.belongings, shown, named, target).await
 }
 
 /// What became of a place: of each of its tags, or of all of them at once.
 type PlaceResult = Result<Vec<Result<(), Error>>, Error>;
+
+/// Whether the place, or one of its tags, failed in this way.
+fn fails(result: &PlaceResult, how: impl Fn(&Error) -> bool) -> bool {
+    match result {
+        Err(error) => how(error),
+        Ok(tags) => tags.iter().any(|tag| tag.as_ref().is_err_and(&how)),
+    }
+}
+
+/// How what a root needs came to be on a target.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// It was there before, manifests and all.
+    Before,
+    /// Its blobs are there, as far as the target says.
+    Now,
+    /// Its blobs were sent again, whatever the target says.
+    Again,
+}
+
+impl Sent {
+    const fn of(is_complete: bool) -> Self {
+        if is_complete { Self::Before } else { Self::Now }
+    }
+}

@@ -72,6 +72,46 @@ pub enum Error {
         /// The root.
         digest: Digest,
     },
+    /// Some platforms are wanted, and the image has none of them.
+    #[error("{image} has nothing for {wanted}; it is there for {there}: write some of these as platforms")]
+    NoPlatform {
+        /// The source.
+        image: Repository,
+        /// The platforms that are wanted.
+        wanted: String,
+        /// Those that the image has.
+        there: String,
+    },
+    /// The index of an image cannot be read.
+    #[error("cannot tell the platforms of {image}@{digest}")]
+    Unusable {
+        /// The source.
+        image: Repository,
+        /// The root.
+        digest: Digest,
+        /// Why.
+        #[source]
+        source: Arc<registry::ManifestError>,
+    },
+    /// Signatures are required, some platforms are wanted, and the target takes no index that names what is not there.
+    #[error(
+        "{repository} takes no index that names platforms which are not there, so it would have to be rewritten and would \
+         lose its signatures, and they are required: mirror all platforms, or let the registry take such an index (in \
+         distribution, `validation.manifests.indexes.platforms: none`)"
+    )]
+    WouldLoseSignatures {
+        /// The target.
+        repository: Repository,
+    },
+    /// The source is pinned to a digest, which is the only name it has on the target, and the index has to be rewritten.
+    #[error(
+        "{repository} takes no index that names platforms which are not there, and one that is rewritten has another digest \
+         than the one it is pinned to: write a tag in the source or in the target's tags, or mirror all platforms"
+    )]
+    OtherDigest {
+        /// The target.
+        repository: Repository,
+    },
     /// An index names a manifest with another size than it has.
     #[error(
         "an index of {image} gives {said} bytes to {digest}, which has {found}: clients refuse that; it has to be built \
@@ -137,6 +177,10 @@ impl Error {
         Self::Unchecked(Arc::new(error))
     }
 
+    pub(crate) fn unusable(image: &Repository, digest: &Digest, error: registry::ManifestError) -> Self {
+        Self::Unusable { image: image.clone(), digest: digest.clone(), source: Arc::new(error) }
+    }
+
     pub(crate) fn records(error: records::Error) -> Self {
         Self::Records(Arc::new(error))
     }
@@ -150,7 +194,11 @@ impl Error {
             Self::Incomplete { .. } | Self::StillBroken { .. } | Self::Unseen { .. } | Self::Interrupted => {
                 Class::Unavailable
             }
-            Self::OtherSize { .. } => Class::Unsupported,
+            Self::NoPlatform { .. } => Class::NotFound,
+            Self::Unusable { source, .. } => source.class(),
+            Self::OtherSize { .. } | Self::WouldLoseSignatures { .. } | Self::OtherDigest { .. } => {
+                Class::Unsupported
+            }
             Self::TooDeep { .. } | Self::TooMany { .. } | Self::TooLarge { .. } => Class::TooLarge,
             Self::Records(error) => error.class(),
             Self::Overwritten { .. } => Class::Conflict,
@@ -172,6 +220,14 @@ impl Error {
             Self::Target(error) => error.is_missing_content(),
             Self::Incomplete { .. } => true,
             _ => false,
+        }
+    }
+
+    /// If the target refused a manifest because of what it lacks: the digests that it named, which may be none.
+    pub(crate) fn missing(&self) -> Option<&[Digest]> {
+        match self {
+            Self::Target(error) => error.missing(),
+            _ => None,
         }
     }
 

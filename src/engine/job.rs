@@ -72,20 +72,29 @@ impl Job {
         self.places.push(Place {
             target: action.target.clone(),
             repository: repository.clone(),
-            complete: !repair && complete.contains(&(&action.target, repository, &self.digest)),
+            complete: !repair
+                && complete.contains(&(
+                    &action.target,
+                    repository,
+                    &self.source,
+                    &self.digest,
+                    &self.content,
+                )),
             repair,
             actions: vec![number],
         });
     }
 }
 
-type PlaceKey<'a> = (&'a str, &'a Repository, &'a Digest);
+type PlaceKey<'a> = (&'a str, &'a Repository, &'a Repository, &'a Digest, &'a Content);
 
-/// Where a tag was seen that already shows the image it is to show.
+/// Where a tag was seen that already shows the image it is to show. What refers to an image may be another at each source.
 fn complete_places(plan: &Plan) -> BTreeSet<PlaceKey<'_>> {
     let in_sync = plan.actions.iter().filter(|action| matches!(action.kind, Kind::InSync { .. }));
     let places = in_sync.filter_map(|action| {
-        Some((action.target.as_str(), &action.destination.repository, action.digest.as_ref()?))
+        let (source, content) = (&action.source.repository, action.content.as_ref());
+        let place = (action.target.as_str(), &action.destination.repository);
+        Some((place.0, place.1, source, action.digest.as_ref()?, content))
     });
     places.collect()
 }

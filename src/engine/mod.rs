@@ -4,12 +4,15 @@
 //! observe    listings and HEADs, as the plan asks for them
 //!   walk       all of an image on a target, by reading
 //! apply      the copies of a plan, in jobs of one image each
-//!   tree       the image's manifests, read from the source
+//!   tree       the image's manifests, read from the source; roots that were read before
+//!   belongings what refers to it: looked for, gathered, published
 //!   transfer   its blobs, each brought to all targets: there, mounted, or sent
 //!     wants      what a target waits for; one that is slow is served apart
 //!     known      what is where, and what is on its way
 //!     send       read once; fanout to several targets, upload to one
-//!   publish    its manifests, the tag last
+//!   sparse     an index of some platforms: as it is, or rewritten
+//!   publish    its manifests
+//!   tag        the tags, last
 //! record     what the journal holds before and after
 //! trouble    what is wrong with what was applied
 //! status     an ImageSync's status, from that
@@ -17,6 +20,7 @@
 
 mod access;
 mod apply;
+mod belongings;
 mod error;
 mod fanout;
 mod job;
@@ -27,8 +31,11 @@ mod pace;
 mod progress;
 mod publish;
 mod record;
+mod roots;
 mod send;
+mod sparse;
 mod status;
+mod tag;
 mod transfer;
 mod tree;
 mod trouble;
@@ -51,6 +58,8 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::store::Stores;
+use roots::Roots;
+use sparse::Sparse;
 use transfer::Transfers;
 
 /// Looks at registries and copies images. One serves all ImageSyncs of a process at the same time, so that they
@@ -59,6 +68,8 @@ use transfer::Transfers;
 pub struct Engine {
     stores: Stores,
     transfers: Transfers,
+    roots: Roots,
+    sparse: Sparse,
     jobs: Arc<Semaphore>,
     progress: Progress,
 }
@@ -68,6 +79,8 @@ impl Engine {
     #[must_use]
     pub fn new(stores: Stores, progress: Progress) -> Self {
         let jobs = Arc::new(Semaphore::new(apply::JOBS_AT_ONCE));
-        Self { transfers: Transfers::new(progress.clone()), stores, jobs, progress }
+        let (transfers, sparse, roots) =
+            (Transfers::new(progress.clone()), Sparse::default(), Roots::default());
+        Self { stores, transfers, sparse, roots, jobs, progress }
     }
 }

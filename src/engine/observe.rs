@@ -2,10 +2,10 @@
 
 use futures::{StreamExt as _, stream};
 
-use super::{Access, Engine};
+use super::{Access, Engine, belongings};
 use crate::{
     class::Class,
-    plan::{Listed, Listings, Observed, Questions, Seen, Wanted},
+    plan::{Listed, Listings, Look, Observed, Questions, Referring, Seen, Wanted},
     reference::Reference,
     registry::{self, At},
     store::{self, Store},
@@ -35,7 +35,7 @@ impl Engine {
     pub async fn look(&self, questions: Questions, access: &Access) -> Observed {
         let sources = questions.sources.into_iter().map(|reference| async move {
             let remote = self.stores.open(&reference.repository, &access.source);
-            let seen = look_at_source(&remote, &reference).await;
+            let seen = self.look_at_source(&remote, &reference).await;
             (reference, seen)
         });
         let targets = questions.targets.into_iter().map(|(target, reference)| async move {
@@ -43,12 +43,60 @@ impl Engine {
             let seen = look_at(&remote, &reference).await;
             ((target, reference), seen)
         });
-        let (sources, targets, walks) = tokio::join!(
+        let listings = belongings::Listings::default();
+        let referrers = questions.referrers.into_iter().map(|look| async {
+            let seen = self.look_at_referrers(&look, &listings, access).await;
+            (look.subject, seen)
+        });
+        let (sources, targets, referrers, walks) = tokio::join!(
             stream::iter(sources).buffer_unordered(AT_ONCE).collect(),
             stream::iter(targets).buffer_unordered(AT_ONCE).collect(),
+            stream::iter(referrers).buffer_unordered(AT_ONCE).collect(),
             self.walk(questions.walks, access),
         );
-        Observed { sources, targets, walks }
+        Observed { sources, targets, referrers, walks, ..Observed::default() }
+    }
+
+    async fn look_at_referrers(
+        &self,
+        Look { subject: (image, content), near }: &Look,
+        listings: &belongings::Listings,
+        access: &Access,
+    ) -> Referring {
+        let source = self.stores.open(&image.repository, &access.source);
+        let Some(root) = &image.digest else { return Referring::Untold };
+        let near =
+            near.as_ref().map(|(target, repository)| self.stores.open(repository, access.target(target)));
+        match belongings::look(&source, near.as_ref(), root, content, &self.roots, listings).await {
+            Ok(found) => found,
+            Err(error) => {
+                let message = format!("cannot tell what refers to {}: {}", image.familiar(), error.message());
+                Referring::Failed { class: error.class(), message, until: error.until() }
+            }
+        }
+    }
+
+    /// Of a source, a 404 says that a person's manifest asks for what is not there, so it has to be proven: a HEAD has
+    /// no body that would say which kind of 404 it is.
+    async fn look_at_source(&self, store: &Store, reference: &Reference) -> Seen {
+        match store.head_manifest(&at(reference)).await {
+            Ok(Some(found)) => {
+                self.roots.seen(store, &found);
+                Seen::Digest(found.digest)
+            }
+            Ok(None) => match store.prove_absent(&at(reference)).await {
+                Ok(true) => Seen::Absent,
+                Ok(false) => Seen::Failed {
+                    class: Class::Unavailable,
+                    message: format!(
+                        "{reference} answers 404 to HEAD, and not to GET; it may just have been pushed"
+                    ),
+                    until: None,
+                },
+                Err(error) => failed(&error),
+            },
+            Err(error) => failed(&error),
+        }
     }
 }
 
@@ -57,25 +105,6 @@ async fn look_at(remote: &Store, reference: &Reference) -> Seen {
         Ok(Some(found)) => Seen::Digest(found.digest),
         Ok(None) => Seen::Absent,
         Err(error) => failed(&error),
-    }
-}
-
-/// Of a source, a 404 says that a person's manifest asks for what is not there, so it has to be proven: a HEAD has
-/// no body that would say which kind of 404 it is.
-async fn look_at_source(remote: &Store, reference: &Reference) -> Seen {
-    match look_at(remote, reference).await {
-        Seen::Absent => match remote.prove_absent(&at(reference)).await {
-            Ok(true) => Seen::Absent,
-            Ok(false) => Seen::Failed {
-                class: Class::Unavailable,
-                message: format!(
-                    "{reference} answers 404 to HEAD, and not to GET; it may just have been pushed"
-                ),
-                until: None,
-            },
-            Err(error) => failed(&error),
-        },
-        seen => seen,
     }
 }
 

@@ -4,19 +4,20 @@ use std::collections::{BTreeSet, HashMap};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::error::Error;
+use super::{belongings::Belongings, error::Error, sparse::Cut};
 use crate::{
     digest::Digest,
+    platform::Platforms,
     registry::{At, Blob, Descriptor, Manifest},
     store::Store,
 };
 
 /// Indexes within indexes: real ones have one level, two at most.
-const MAX_DEPTH: usize = 4;
+pub(crate) const MAX_DEPTH: usize = 4;
 /// Manifests of one image; the largest public images have a few dozen.
-const MAX_MANIFESTS: usize = 2_000;
+pub(crate) const MAX_MANIFESTS: usize = 2_000;
 /// Bytes of all manifests of one image: many images are held at the same time, and most have a few KiB.
-const MAX_BYTES: u64 = 32 << 20;
+pub(crate) const MAX_BYTES: u64 = 32 << 20;
 /// Manifests of one image that are read at the same time.
 const PARALLEL: usize = 8;
 
@@ -25,26 +26,44 @@ const PARALLEL: usize = 8;
 pub(crate) struct Tree {
     /// What the tag points at.
     pub(crate) root: Manifest,
+    /// What of the root is left out, if anything is.
+    pub(crate) cut: Option<Cut>,
     /// The images below the root; they depend on blobs only.
     pub(crate) images: Vec<Manifest>,
     /// The indexes below the root, each after the indexes that it names.
     pub(crate) indexes: Vec<Manifest>,
-    /// Every blob that one of the manifests names, once.
+    /// Every blob that one of the manifests names, once, those of what belongs to the image too.
     pub(crate) blobs: Vec<Blob>,
+    /// What refers to it.
+    pub(crate) belongings: Belongings,
 }
 
 impl Tree {
-    /// Reads the manifests of an image by their digests.
+    /// Reads the manifests of an image by their digests, below a root that was read: of an index, what is there for these
+    /// platforms, or all.
     ///
     /// # Errors
     ///
-    /// Those of the registry; [`Error::TooDeep`], [`Error::TooMany`] and [`Error::TooLarge`] for an image that is built to
+    /// Those of the registry; [`Error::NoPlatform`]; [`Error::TooDeep`], [`Error::TooMany`] and [`Error::TooLarge`] for an image that is built to
     /// exhaust us.
-    pub(crate) async fn read(source: &Store, digest: &Digest) -> Result<Self, Error> {
-        let root = source.get_manifest(&At::Digest(digest.clone())).await.map_err(Error::source)?;
+    pub(crate) async fn of(
+        source: &Store,
+        root: Manifest,
+        platforms: Option<&Platforms>,
+    ) -> Result<Self, Error> {
+        let digest = &root.digest.clone();
+        let cut = match platforms {
+            Some(platforms) => Cut::of(&root, platforms, source.repository())?,
+            None => None,
+        };
         let mut below: HashMap<Digest, Manifest> = HashMap::new();
         let mut seen = BTreeSet::from([digest.clone()]);
         let mut next = unseen(&mut seen, [&root]);
+        if let Some(cut) = &cut {
+            next.retain(|child| !cut.left_out.contains(&child.digest));
+            // What is left out here may be within an index that is not.
+            seen.retain(|digest| !cut.left_out.contains(digest));
+        }
         let mut bytes = root.bytes.len() as u64;
         for depth in 0.. {
             if next.is_empty() {
@@ -83,13 +102,32 @@ impl Tree {
         let blobs = unique_blobs(below.values().chain([&root]));
         let mut indexes = Vec::new();
         take_indexes(&root, &mut below, &mut indexes);
-        Ok(Self { images: below.into_values().collect(), indexes, root, blobs })
+        let (images, belongings) = (below.into_values().collect(), Belongings::default());
+        Ok(Self { images, indexes, root, cut, blobs, belongings })
     }
 
-    /// The digests of the manifests below the root and of all blobs.
+    /// The same tree with what belongs to it.
+    pub(crate) fn with(mut self, belongings: Belongings) -> Self {
+        let mut seen: BTreeSet<Digest> = self.blobs.iter().map(|blob| blob.digest.clone()).collect();
+        self.blobs.extend(belongings.blobs().filter(|blob| seen.insert(blob.digest.clone())).cloned());
+        self.belongings = belongings;
+        self
+    }
+
+    /// The digests of the manifests below the root, of those that belong to it, and of all blobs.
     pub(crate) fn digests(&self) -> impl Iterator<Item = &Digest> {
-        let manifests = self.images.iter().chain(&self.indexes).map(|manifest| &manifest.digest);
-        manifests.chain(self.blobs.iter().map(|blob| &blob.digest))
+        let manifests = self.below().chain(self.belongings.manifests());
+        manifests.map(|manifest| &manifest.digest).chain(self.blobs.iter().map(|blob| &blob.digest))
+    }
+
+    /// The manifests below the root.
+    pub(crate) fn below(&self) -> impl Iterator<Item = &Manifest> {
+        self.images.iter().chain(&self.indexes)
+    }
+
+    /// The root and the manifests below it.
+    pub(crate) fn manifests(&self) -> impl Iterator<Item = &Manifest> {
+        self.below().chain([&self.root])
     }
 }
 

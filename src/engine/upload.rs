@@ -184,11 +184,13 @@ async fn attempt(
     let Err(error) = sent else { return Attempt::Done };
     // A source that fails is why the body ended, whatever the target made of that.
     let source = pace.source_error();
-    if source.is_some() || error.class().retry() != Retry::Transient {
+    // It may tell how much it has, and not take the rest by itself: it gets all of it again.
+    let wants_all = offset > 0 && error.class() == Class::Unsupported;
+    if source.is_some() || (error.class().retry() != Retry::Transient && !wants_all) {
         upload.cancel().await;
         return Attempt::Failed(source.unwrap_or(error));
     }
-    let next = if error.class() == Class::DigestMismatch {
+    let next = if wants_all || error.class() == Class::DigestMismatch {
         // The session keeps the bad bytes: distribution does.
         upload.cancel().await;
         Start::Fresh(None)

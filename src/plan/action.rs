@@ -1,6 +1,6 @@
 //! Plans and their actions.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -10,6 +10,7 @@ use crate::{
     api::{Interval, Origin, Overwrite, Referrers},
     class::Class,
     digest::Digest,
+    platform::Platforms,
     reference::{Reference, Repository, Tag},
 };
 
@@ -47,6 +48,10 @@ pub struct Plan {
     /// The actions, by their number, at whose destination all of the image was seen to be there.
     #[serde(skip)]
     pub whole: Vec<usize>,
+    /// Where an index of some platforms has to be rewritten, by the target's name and the repository: the records say that this
+    /// target took none that names what is not there.
+    #[serde(skip)]
+    pub rewriting: BTreeSet<(String, Repository)>,
 }
 
 /// What a plan says of an image besides its actions.
@@ -116,6 +121,9 @@ pub struct Action {
     /// What of the image, and of what refers to it, is to be there.
     #[serde(skip)]
     pub content: Arc<Content>,
+    /// A hash of what refers to the image at the source, if it was looked for.
+    #[serde(skip)]
+    pub referrers: Option<String>,
     /// What is to be done.
     #[serde(flatten)]
     pub kind: Kind,
@@ -127,7 +135,7 @@ pub struct Action {
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Content {
     /// The platforms; `None` is all that the source has.
-    pub platforms: Option<Vec<String>>,
+    pub platforms: Option<Platforms>,
     /// What is done with signatures, SBOMs and attestations.
     pub referrers: Referrers,
 }

@@ -67,7 +67,13 @@ type Entry<'a> = (&'a Resolved<'a>, &'a Destination);
 
 fn are_same_for_ever((a, at_a): Entry<'_>, (b, at_b): Entry<'_>) -> bool {
     let pinned = a.artifact.pinned();
-    pinned.is_some() && pinned == b.artifact.pinned() && at_a.target.index == at_b.target.index
+    // Of other platforms, one and the same index may have to be written in another way.
+    let platforms = |this: &Resolved<'_>| this.artifact.image.content.platforms.clone();
+    let same_content = platforms(a) == platforms(b);
+    pinned.is_some()
+        && pinned == b.artifact.pinned()
+        && at_a.target.index == at_b.target.index
+        && same_content
 }
 
 fn clash(name: &Reference, (this, here): Entry<'_>, (other, there): Entry<'_>) -> String {

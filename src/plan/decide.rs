@@ -5,16 +5,17 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    Action, DeepCheck, Kind, Observed, Ownership, Plan, Seen, Selection, Walked, Wanted, age, collision,
-    deep,
+    Action, DeepCheck, Kind, Observed, Ownership, Plan, Selection, Walked, Wanted, age, collision, deep,
     destination::Destination,
+    referrers::Referring,
     resolve::{Memory, Resolved, resolve},
     rules::{self, Decision, Input},
     select::Unlisted,
-    stale,
+    stale, subset,
     target::Target,
 };
 use crate::{
+    digest::Digest,
     records::Records,
     reference::{Reference, Repository},
 };
@@ -45,7 +46,8 @@ pub fn decide(
         for (index, destination) in this.destinations.iter().enumerate() {
             let reference = destination.name.reference();
             let seen = reference.and_then(|reference| observed.target(&destination.target.name, reference));
-            if this.is_too_young_for(seen) {
+            let remembered = reference.and_then(|reference| memory.name(reference));
+            if this.is_too_young_for(seen, remembered) {
                 continue;
             }
             let owner = reference.and_then(|reference| ownership.owner(reference));
@@ -57,14 +59,15 @@ pub fn decide(
                 destination,
                 seen,
                 walked,
-                remembered: reference.and_then(|reference| memory.name(reference)),
+                remembered,
                 collision: collisions.remove(&(artifact, index)),
                 owner: owner.filter(|owner| **owner != *wanted.claimant),
                 former: former.filter(|former| **former != *wanted.claimant),
+                referring: this.referring(observed),
                 me: &wanted.claimant,
                 now,
             });
-            let entry = reference.and_then(|reference| memory.name(reference)).map(|name| name.target);
+            let entry = remembered.map(|name| name.target);
             match decision.kind {
                 Kind::InSync { .. } if walked == Some(&Walked::Whole) => {
                     whole.push(actions.len());
@@ -74,11 +77,19 @@ pub fn decide(
                 Kind::Copy { .. } | Kind::Amend { .. } => checked.push(now),
                 Kind::Conflict | Kind::Failed { .. } | Kind::Deferred { .. } => {}
             }
-            actions.push(action(this, destination, seen, decision));
+            let referrers = this.referring(observed).and_then(Referring::hash).map(ToOwned::to_owned);
+            actions.push(Action {
+                referrers,
+                ..action(this, destination, this.digest_at(seen, remembered), decision)
+            });
         }
     }
+    let rewriting = subset::rewriting(records);
+    let mut images = age::summaries(selection, &resolved, records);
+    for image in &mut images {
+        image.notes.extend(wanted.platform_notes(&image.image, &rewriting));
+    }
     actions.extend(selection.unlisted.iter().flat_map(|unlisted| failures(wanted, unlisted, now)));
-    let images = age::summaries(selection, &resolved, records);
     let old_enough = images.iter().filter_map(|image| Some(image.waiting?.until));
     Plan {
         namespace: wanted.claimant.namespace().map(ToOwned::to_owned),
@@ -91,16 +102,17 @@ pub fn decide(
         images,
         stale: stale::find(wanted, selection, &resolved, records, now),
         aged: age::remembered(selection, &resolved, records),
+        rewriting,
     }
 }
 
 fn action(
     this: &Resolved<'_>,
     destination: &Destination,
-    seen: Option<&Seen>,
+    digest: Option<&Digest>,
     Decision { kind, reason }: Decision,
 ) -> Action {
-    let (artifact, digest) = (this.artifact, this.digest_at(seen).cloned());
+    let (artifact, digest) = (this.artifact, digest.cloned());
     Action {
         image: artifact.image.name.clone(),
         tag: artifact.tag.clone(),
@@ -110,6 +122,7 @@ fn action(
         destination: destination.name.to_reference(),
         overwrite: destination.target.overwrite,
         content: Arc::clone(&artifact.image.content),
+        referrers: None,
         kind,
         reason,
     }
@@ -130,6 +143,7 @@ fn failures(wanted: &Wanted, unlisted: &Unlisted, now: Timestamp) -> Vec<Action>
             destination: Reference { repository: repository.clone(), tag: None, digest: None },
             overwrite: target.overwrite,
             content: Arc::clone(&image.content),
+            referrers: None,
             kind,
             reason,
         }

@@ -15,6 +15,7 @@ use crate::{
     api::{Interval, State, TargetRecord},
     class::Class,
     digest::Digest,
+    platform::Platforms,
     reference::Repository,
 };
 
@@ -28,7 +29,7 @@ pub struct Walk {
     /// What is shown there.
     pub digest: Digest,
     /// The platforms that were brought; `None` where all were.
-    pub platforms: Option<Vec<String>>,
+    pub platforms: Option<Platforms>,
     /// A hash of the referrers that were brought, where any were looked for.
     pub referrers: Option<String>,
 }
@@ -94,17 +95,24 @@ impl Selection {
     ) -> Option<Walk> {
         let (reference, target) = (destination.name.reference()?, &destination.target.name);
         let seen = answered.target(target, reference)?;
-        let (Seen::Digest(found), Some(right)) = (seen, artifact.digest_at(Some(seen))) else { return None };
-        let entry = memory.name(reference).map(|name| name.target);
+        let remembered = memory.name(reference);
+        let (Seen::Digest(found), Some(right)) = (seen, artifact.digest_at(Some(seen), remembered)) else {
+            return None;
+        };
+        let entry = remembered.map(|name| name.target);
         let entry = entry.filter(|entry| entry.digest == *found && entry.stands_for() == right);
         let is_due = self.depth.all || entry.is_some_and(|entry| self.depth.is_due(entry, self.now));
         let is_right = found == right || entry.is_some();
         let wanted = || artifact.artifact.image.content.platforms.clone();
+        let brought = |entry: &TargetRecord| {
+            let texts = entry.platforms.as_ref()?.iter();
+            Platforms::new(texts.filter_map(|text| text.parse().ok()))
+        };
         (is_due && is_right).then(|| Walk {
             target: target.clone(),
             repository: reference.repository.clone(),
             digest: found.clone(),
-            platforms: entry.map_or_else(wanted, |entry| entry.platforms.clone()),
+            platforms: entry.map_or_else(wanted, brought),
             referrers: entry.and_then(|entry| entry.referrers.clone()),
         })
     }

@@ -5,7 +5,8 @@
 //! Wanted::from_object          the spec, parsed and checked              wanted, target, invalid, spec_collision
 //! select(wanted, ...)          the artifacts, chosen from listings       select, filter, pattern, range, version, age
 //! selection.questions(...)     the HEADs to make, round by round         questions
-//! decide(...)                  one action for each name, with a reason   decide, rules, collision, loops, ownership, deep
+//! decide(...)                  one action for each name, with a reason   decide, rules, subset, referrers, deep, collision,
+//!                                                                        loops, ownership
 //! plan.stale                   what becomes of records nothing needs     stale, left
 //! plan.render()                the plan, for people                      render
 //! ```
@@ -27,6 +28,7 @@ mod ownership;
 mod pattern;
 mod questions;
 mod range;
+mod referrers;
 mod render;
 mod resolve;
 mod rules;
@@ -34,6 +36,7 @@ mod schedule;
 mod select;
 mod spec_collision;
 mod stale;
+mod subset;
 mod target;
 mod version;
 mod wanted;
@@ -47,6 +50,7 @@ pub use self::{
     observed::{Listed, Listings, Observed, Seen},
     ownership::{Claimant, Ownership},
     questions::Questions,
+    referrers::{Look, Referred, Referring, Subject},
     render::Summary,
     schedule::{Ended, Schedule},
     select::{Selection, select},

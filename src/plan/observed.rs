@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::referrers::{Referring, Subject};
+
 use jiff::Timestamp;
 
 use super::{Walk, Walked};
@@ -57,14 +59,25 @@ pub struct Observed {
     pub targets: HashMap<(String, Reference), Seen>,
     /// What is there of images on targets.
     pub walks: HashMap<Walk, Walked>,
+    /// What refers to images at the sources.
+    pub referrers: HashMap<Subject, Referring>,
+    /// When it was looked.
+    pub now: Timestamp,
 }
 
 impl Observed {
+    /// Nothing yet, at this time: what is new, and what is due, is told from it.
+    #[must_use]
+    pub fn at(now: Timestamp) -> Self {
+        Self { now, ..Self::default() }
+    }
+
     /// Takes the answers to more questions.
     pub fn extend(&mut self, more: Self) {
         self.sources.extend(more.sources);
         self.targets.extend(more.targets);
         self.walks.extend(more.walks);
+        self.referrers.extend(more.referrers);
     }
 
     /// What was seen on the named target.

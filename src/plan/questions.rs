@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use super::{
     Observed, Overwrite, Seen, Selection, Walk, Walked,
+    referrers::Look,
     resolve::{Memory, Resolved, resolve},
+    subset,
 };
 use crate::{records::Records, reference::Reference};
 
@@ -17,13 +19,19 @@ pub struct Questions {
     pub targets: Vec<(String, Reference)>,
     /// What is there of images on targets, each once.
     pub walks: Vec<Walk>,
+    /// What refers to images at the source, each once. To be answered after all that was asked before it: what signs a tag's
+    /// image is looked for once it is known which image that is.
+    pub referrers: Vec<Look>,
 }
 
 impl Questions {
     /// Whether there is nothing to ask.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.sources.is_empty() && self.targets.is_empty() && self.walks.is_empty()
+        self.sources.is_empty()
+            && self.targets.is_empty()
+            && self.walks.is_empty()
+            && self.referrers.is_empty()
     }
 }
 
@@ -36,14 +44,22 @@ impl Selection {
     ///
     /// # Guarantees
     ///
-    /// - Nothing is asked of an artifact that never moves and is recorded as in sync under all its names, until a deep check of
-    ///   it is due.
+    /// - Nothing is asked of an artifact that never moves and is recorded as in sync under all its names, but what refers to it,
+    ///   until a deep check of it is due.
+    /// - What refers to an image is asked while its digest is new, when all of it is to be walked, before it is copied, and where
+    ///   it is not recorded; and never where it is excluded.
     /// - Nothing is asked that `answered` has an answer to, a failure included. So this comes to an end.
     #[must_use]
     pub fn questions(&self, records: &Records, answered: &Observed) -> Questions {
         let mut questions = Questions::default();
         let memory = Memory::of(records);
-        for resolved in resolve(self, &memory, answered).filter(|resolved| !resolved.settled) {
+        for resolved in resolve(self, &memory, answered) {
+            if resolved.referring(answered).is_none() && !resolved.artifact.too_young {
+                questions.referrers.extend(resolved.referrers_wanted(&memory, answered, self.depth));
+            }
+            if resolved.settled {
+                continue;
+            }
             if resolved.at_source.is_none() && self.needs_source(&resolved, &memory, answered) {
                 questions.sources.push(resolved.source.clone());
             }
@@ -65,6 +81,7 @@ impl Selection {
         keep_first(&mut questions.sources);
         keep_first(&mut questions.targets);
         keep_first(&mut questions.walks);
+        keep_first_looks(&mut questions.referrers);
         questions
     }
 
@@ -84,7 +101,12 @@ impl Selection {
             match reference.and_then(|reference| answered.target(&destination.target.name, reference)) {
                 Some(Seen::Absent) => true,
                 Some(Seen::Digest(found)) => {
-                    found != pinned && destination.target.overwrite == Overwrite::Always
+                    let remembered = reference.and_then(|reference| memory.name(reference));
+                    let shows = subset::shows(found, pinned, remembered);
+                    let is_done =
+                        shows && subset::missing(of.artifact, of.record, pinned, remembered).is_none();
+                    // What is missing below the very digest is brought without writing over anything.
+                    !is_done && (found == pinned || destination.target.overwrite == Overwrite::Always)
                 }
                 Some(Seen::Failed { .. }) | None => false,
             }
@@ -95,4 +117,11 @@ impl Selection {
 fn keep_first<T: Clone + Eq + std::hash::Hash>(list: &mut Vec<T>) {
     let mut seen = HashSet::with_capacity(list.len());
     list.retain(|item| seen.insert(item.clone()));
+}
+
+/// Of several that ask the same, one that knows where the image is near.
+fn keep_first_looks(list: &mut Vec<Look>) {
+    let mut seen = HashSet::with_capacity(list.len());
+    list.sort_by_key(|look| look.near.is_none());
+    list.retain(|look| seen.insert(look.subject.clone()));
 }

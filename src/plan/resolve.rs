@@ -8,6 +8,7 @@ use super::{
     collision::one_name,
     destination::{Destination, destinations},
     select::Artifact,
+    subset,
 };
 use crate::{
     api::{Record, State, TargetRecord},
@@ -63,19 +64,25 @@ pub(super) struct Remembered<'a> {
 impl Resolved<'_> {
     /// The digest that is right for a destination at which this was seen: what is there stays, even if the source has it no
     /// longer.
-    pub(super) fn digest_at(&self, seen: Option<&Seen>) -> Option<&Digest> {
-        let stays = self.age.iter().flat_map(|age| &age.gone);
-        let stays =
-            stays.into_iter().find(|digest| matches!(seen, Some(Seen::Digest(found)) if found == *digest));
+    pub(super) fn digest_at(
+        &self,
+        seen: Option<&Seen>,
+        remembered: Option<Remembered<'_>>,
+    ) -> Option<&Digest> {
+        let mut stays = self.age.iter().flat_map(|age| &age.gone);
+        let shows = |digest: &&Digest| matches!(seen, Some(Seen::Digest(found)) if subset::shows(found, digest, remembered));
+        let stays = stays.find(shows);
         stays.or(self.digest)
     }
 
     /// Whether nothing is old enough to be brought to a destination at which this was seen.
-    pub(super) fn is_too_young_for(&self, seen: Option<&Seen>) -> bool {
+    pub(super) fn is_too_young_for(&self, seen: Option<&Seen>, remembered: Option<Remembered<'_>>) -> bool {
         let is_young = self.age.as_ref().is_some_and(|age| age.is_young);
         is_young
             && match seen {
-                Some(Seen::Digest(found)) => self.digest != Some(found),
+                Some(Seen::Digest(found)) => {
+                    !self.digest.is_some_and(|digest| subset::shows(found, digest, remembered))
+                }
                 Some(Seen::Absent) | None => true,
                 Some(Seen::Failed { .. }) => false,
             }
@@ -117,7 +124,11 @@ impl<'a> Memory<'a> {
         let destinations = destinations(&selection.targets, artifact, Some(digest));
         let is_done = |destination: &Destination| {
             let remembered = destination.name.reference().and_then(|reference| self.name(reference));
-            remembered.is_some_and(|name| name.target.state == State::InSync && name.target.digest == *digest)
+            remembered.is_some_and(|name| {
+                name.target.state == State::InSync
+                    && name.target.stands_for() == digest
+                    && subset::missing(artifact, Some(record), digest, Some(name)).is_none()
+            })
         };
         destinations.iter().all(is_done).then_some((digest, destinations))
     }

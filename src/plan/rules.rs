@@ -6,10 +6,12 @@ use super::{
     Kind, Overwrite, Seen, Walked, deep,
     destination::{Destination, Name},
     ownership::Claimant,
+    referrers::{self, Referring},
     resolve::{Remembered, Resolved},
+    subset::{self, Missing},
 };
 use crate::{
-    api::Origin,
+    api::{Origin, TargetRecord},
     class::{Class, Retry},
     digest::Digest,
     reference::Tag,
@@ -31,6 +33,8 @@ pub(super) struct Input<'a> {
     pub(super) owner: Option<&'a Claimant>,
     /// Who wrote the destination and does not want it any more, if it is somebody else.
     pub(super) former: Option<&'a Claimant>,
+    /// What refers to the image at the source, if it was looked for.
+    pub(super) referring: Option<&'a Referring>,
     pub(super) me: &'a Claimant,
     pub(super) now: Timestamp,
 }
@@ -46,7 +50,7 @@ type Rule = fn(&Input<'_>) -> Option<Decision>;
 
 /// What needs no look at a registry comes first. A digest that is there needs no source; so what is wrong with the
 /// source comes after that.
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 12] = [
     no_name_possible,
     collides,
     owned_by_another,
@@ -55,6 +59,7 @@ const RULES: [Rule; 11] = [
     source_is_gone,
     source_is_in_trouble,
     target_is_in_trouble,
+    lacks_platforms,
     is_absent,
     may_not_be_overwritten,
     shows_another_digest,
@@ -69,7 +74,7 @@ pub(super) fn decide(input: &Input<'_>) -> Decision {
         let name = input.destination.name.to_reference();
         failed(Class::Internal, format!("not looked at: {} or {name}", input.this.source.familiar()))
     });
-    let mut decision = deep::consider(input, decision);
+    let mut decision = referrers::consider(input, deep::consider(input, decision));
     if let Some(passed_on) = input.passed_on().filter(|_| decision.takes()) {
         decision.reason.push_str(&passed_on);
     }
@@ -108,18 +113,22 @@ fn never_moves_and_is_recorded(input: &Input<'_>) -> Option<Decision> {
 }
 
 fn shows_the_digest(input: &Input<'_>) -> Option<Decision> {
-    let digest = input.this.digest_at(input.seen)?;
-    if input.found()? != digest {
+    let found = input.shown()?;
+    if input.missing().is_some() {
         return None;
     }
-    // What was there before anything was recorded is not ours to delete one day, unless the person says so.
-    Some(if input.wrote(digest) {
-        in_sync(Origin::Written, "up to date")
-    } else if input.destination.target.adopt {
-        in_sync(Origin::Written, "was there already, and is adopted")
-    } else {
-        in_sync(Origin::Found, "was there already")
-    })
+    let (origin, reason) = input.origin(found);
+    Some(in_sync(origin, reason))
+}
+
+/// The index is there as it is, and of what it names only some was brought. One that was rewritten has to be written again,
+/// which other rules are about.
+fn lacks_platforms(input: &Input<'_>) -> Option<Decision> {
+    let (found, missing) = (input.shown()?, input.missing()?);
+    let digest = input.readable()?;
+    let (origin, _) = input.origin(found);
+    let kind = Kind::Amend { origin, repair: false };
+    (found == digest).then(|| Decision { kind, reason: missing.reason() })
 }
 
 fn source_is_gone(input: &Input<'_>) -> Option<Decision> {
@@ -197,6 +206,31 @@ impl Input<'_> {
         }
     }
 
+    /// The digest that the destination shows, if that is the image, as it is or rewritten.
+    fn shown(&self) -> Option<&Digest> {
+        let (digest, found) = (self.this.digest_at(self.seen, self.remembered)?, self.found()?);
+        subset::shows(found, digest, self.remembered).then_some(found)
+    }
+
+    /// The platforms that are wanted and were not brought, where the destination shows the image.
+    fn missing(&self) -> Option<Missing> {
+        self.shown()?;
+        let digest = self.this.digest_at(self.seen, self.remembered)?;
+        subset::missing(self.this.artifact, self.this.record, digest, self.remembered)
+    }
+
+    /// Who put there the image that the destination shows. What was there before anything was recorded is not ours to
+    /// delete one day, unless the person says so.
+    fn origin(&self, found: &Digest) -> (Origin, &'static str) {
+        if self.wrote(found) {
+            (Origin::Written, "up to date")
+        } else if self.destination.target.adopt {
+            (Origin::Written, "was there already, and is adopted")
+        } else {
+            (Origin::Found, "was there already")
+        }
+    }
+
     /// Whether the destination shows `digest` because this ImageSync wrote it there.
     fn wrote(&self, digest: &Digest) -> bool {
         self.remembered.is_some_and(|name| name.target.wrote(digest))
@@ -210,8 +244,14 @@ impl Input<'_> {
 
     /// How it comes that the destination shows `found`, which is not what it is to show.
     fn difference(&self, found: &Digest) -> String {
+        if let Some(missing) = self.missing() {
+            return missing.reason();
+        }
         let artifact = self.this.artifact;
-        let (old, new) = (found.short(), self.this.digest.map_or("", Digest::short));
+        // Of an index that was rewritten, people know the source's digest.
+        let rewritten = self.remembered.map(|name| name.target).filter(|entry| entry.digest == *found);
+        let old = rewritten.map_or(found, TargetRecord::stands_for).short();
+        let new = self.this.digest.map_or("", Digest::short);
         match self.remembered {
             Some(Remembered { of, .. }) if self.wrote(found) && !artifact.has(of) => {
                 let tag = |tag: Option<&str>, short| {
@@ -241,7 +281,7 @@ impl Input<'_> {
 
 impl Decision {
     /// Whether the destination becomes this ImageSync's, or is.
-    const fn takes(&self) -> bool {
+    pub(super) const fn takes(&self) -> bool {
         matches!(self.kind, Kind::InSync { .. } | Kind::Copy { .. } | Kind::Amend { .. })
     }
 }

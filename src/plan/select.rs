@@ -113,7 +113,7 @@ pub fn select(wanted: &Wanted, listings: &Listings, records: &Records, now: Time
         unlisted: Vec::new(),
         images: Vec::new(),
         now,
-        depth: Depth::every(wanted.deep_interval()),
+        depth: Depth::every(wanted.deep_interval),
     };
     for image in &wanted.images {
         match &image.tags {

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     api::{self, ImageSync, Interval, Record, Referrers, Select},
     digest::Digest,
+    platform::{Platform, Platforms},
     reference::{Named, Repository, Tag},
 };
 
@@ -27,8 +28,9 @@ pub struct Wanted {
     pub(super) claimant: Arc<Claimant>,
     pub(super) images: Vec<Arc<Image>>,
     pub(super) targets: Vec<Arc<Target>>,
+    /// How often all that is on targets is walked.
+    pub(super) deep_interval: Interval,
     schedule: Schedule,
-    deep_interval: Interval,
 }
 
 /// One image of the spec.
@@ -58,7 +60,7 @@ pub(super) enum Tags {
 struct Defaults {
     select: Option<Arc<Filter>>,
     immutable: Option<Arc<Patterns>>,
-    platforms: Option<Vec<String>>,
+    platforms: Option<Platforms>,
     referrers: Option<Referrers>,
 }
 
@@ -92,8 +94,8 @@ impl Wanted {
             .collect();
         let schedule = Schedule::read(spec, &mut check);
         let deep_interval = spec.deep_interval.unwrap_or(Interval::DAY);
-        let claimant = Arc::new(Claimant::of(object));
-        let wanted = Self { claimant, images, targets, schedule, deep_interval };
+        let wanted =
+            Self { claimant: Arc::new(Claimant::of(object)), images, targets, deep_interval, schedule };
         // What collides is known only where all names are.
         if check.is_clean() {
             spec_collision::check(&wanted, &mut check);
@@ -117,11 +119,6 @@ impl Wanted {
     #[must_use]
     pub const fn schedule(&self) -> &Schedule {
         &self.schedule
-    }
-
-    /// How often all that is on the targets is looked at deeply.
-    pub(super) const fn deep_interval(&self) -> Interval {
-        self.deep_interval
     }
 
     /// Whether the spec has this target.
@@ -173,8 +170,11 @@ impl Image {
             _ => Tags::One { tag: Some(Tag::latest()), digest: None },
         };
         let immutable = immutable.or_else(|| defaults.immutable.clone());
+        let own_platforms = image.platforms.as_ref();
+        let own_platforms =
+            own_platforms.and_then(|list| platforms(list, &format!("{path}.platforms"), check));
         let content = Content {
-            platforms: image.platforms.clone().or_else(|| defaults.platforms.clone()),
+            platforms: own_platforms.or_else(|| defaults.platforms.clone()),
             referrers: image.referrers.or(defaults.referrers).unwrap_or_default(),
         };
         let (name, content) = (image.name.clone(), Arc::new(content));
@@ -217,14 +217,22 @@ impl Defaults {
         let select = defaults.select.as_ref().map(select);
         let immutable = defaults.immutable_tags.as_ref();
         let immutable = immutable.and_then(|list| patterns(list, "spec.defaults.immutableTags", check));
-        let (platforms, referrers) = (defaults.platforms.clone(), defaults.referrers);
-        Self { select, immutable, platforms, referrers }
+        let wanted = defaults.platforms.as_ref();
+        let platforms = wanted.and_then(|list| platforms(list, "spec.defaults.platforms", check));
+        Self { select, immutable, platforms, referrers: defaults.referrers }
     }
 }
 
 fn patterns(list: &[String], path: &str, check: &mut Check) -> Option<Arc<Patterns>> {
     let parsed = Patterns::parse(list).map(Arc::new);
     parsed.map_err(|(index, error)| check.wrong(format_args!("{path}[{index}]"), error)).ok()
+}
+
+fn platforms(list: &[String], path: &str, check: &mut Check) -> Option<Platforms> {
+    let each = list.iter().enumerate();
+    let each =
+        each.filter_map(|(index, text)| check.ok(format_args!("{path}[{index}]"), text.parse::<Platform>()));
+    Platforms::new(each.collect::<Vec<_>>())
 }
 
 /// Entries are told apart by their names, here, in records and in statuses.

@@ -5,7 +5,7 @@ use std::fmt;
 use http::StatusCode;
 use serde::Deserialize;
 
-use crate::text::beginning;
+use crate::{digest::Digest, text::beginning};
 
 /// A status with the error codes of the distribution-spec ("Error Codes") and the text beside them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,9 +13,11 @@ pub struct Answer {
     /// The HTTP status.
     pub status: StatusCode,
     /// The codes in the body, upper case; none if the body is not a registry's.
-    pub codes: Vec<String>,
+    pub codes: Box<[String]>,
     /// The messages in the body, cut to what a person reads.
     pub text: String,
+    /// Every digest in the messages, whether or not it stands in what is left of the text.
+    pub digests: Box<[Digest]>,
 }
 
 /// What is kept of a text that a registry sends.
@@ -50,8 +52,8 @@ struct Entry {
 
 impl Answer {
     /// An answer that has no body, or whose body says nothing.
-    pub(crate) const fn bare(status: StatusCode) -> Self {
-        Self { status, codes: Vec::new(), text: String::new() }
+    pub(crate) fn bare(status: StatusCode) -> Self {
+        Self { status, codes: Box::default(), text: String::new(), digests: Box::default() }
     }
 
     /// Reads a body; one that is not JSON gives no codes and no text.
@@ -60,7 +62,7 @@ impl Answer {
         let codes = body.errors.iter().take(MOST_CODES).filter_map(|entry| entry.code.as_ref()?.as_str());
         let codes = codes.map(|code| clean(code).to_uppercase()).collect();
         let mut texts: Vec<String> = Vec::new();
-        for entry in body.errors.iter().take(MOST_CODES) {
+        for entry in &body.errors {
             texts.extend(entry.message.clone().filter(|text| !text.is_empty()));
             texts.extend(entry.detail.as_ref().and_then(detail));
         }
@@ -68,13 +70,21 @@ impl Answer {
         texts.extend(body.error_description);
         texts.extend(body.message);
         texts.extend(body.details.as_ref().and_then(detail));
-        Self { status, codes, text: clean(&texts.join(", ")) }
+        let text = texts.join(", ");
+        Self { status, codes, digests: digests(&text), text: clean(&text) }
     }
 
     /// Whether one of `codes` is in the answer.
     pub(crate) fn has(&self, codes: &[&str]) -> bool {
         self.codes.iter().any(|code| codes.contains(&code.as_str()))
     }
+}
+
+/// The digests that stand in a text, in prose or in JSON.
+fn digests(text: &str) -> Box<[Digest]> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == ':';
+    let words = text.split(|c| !is_part(c)).map(|word| word.trim_end_matches(':'));
+    words.filter_map(|word| word.parse().ok()).collect()
 }
 
 fn detail(value: &serde_json::Value) -> Option<String> {

@@ -5,7 +5,7 @@ mod cause;
 use jiff::Timestamp;
 
 pub use self::cause::{Cause, Found};
-use crate::class::Class;
+use crate::{class::Class, digest::Digest};
 
 /// What was being done with a registry, to which reference, and why it did not work.
 ///
@@ -63,6 +63,15 @@ impl Error {
     #[must_use]
     pub const fn is_missing_content(&self) -> bool {
         matches!(*self.cause, Cause::MissingContent { .. })
+    }
+
+    /// If a manifest was refused because of what the registry lacks: the digests that it named, which may be none.
+    #[must_use]
+    pub fn missing(&self) -> Option<&[Digest]> {
+        match &*self.cause {
+            Cause::MissingContent { answer } => Some(&answer.digests),
+            _ => None,
+        }
     }
 }
 

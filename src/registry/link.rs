@@ -1,5 +1,17 @@
 //! `Link` headers: where the next page of a list is (RFC 8288).
 
+use http::header::LINK;
+use url::Url;
+
+use super::transport::{Named, Response};
+
+/// Where the page after this one is, if there is one.
+pub(super) fn following(response: &Response) -> Option<Named> {
+    let links = response.headers().get_all(LINK).iter().filter_map(|link| link.to_str().ok());
+    let target: Url = links.filter_map(next).find_map(|target| response.url().join(target).ok())?;
+    Some(Named::in_response(target, response))
+}
+
 /// The target of the first link whose relation is `next`. Nothing in the text makes this panic.
 pub(crate) fn next(header: &str) -> Option<&str> {
     let mut rest = header;

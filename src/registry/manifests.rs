@@ -22,6 +22,8 @@ use crate::digest::Digest;
 const LARGEST: u64 = 4 * 1024 * 1024;
 /// Where a registry says the digest of what it sends or took.
 const CONTENT_DIGEST: &str = "docker-content-digest";
+/// Where a registry says that it lists a manifest among the referrers of its subject.
+const SUBJECT: &str = "oci-subject";
 
 impl Remote {
     /// Looks which manifest is there, without reading it: it costs no pull. `None` is a 404; see
@@ -94,6 +96,30 @@ impl Remote {
     /// [`Error::is_missing_content`] if the registry lacks something that the manifest names;
     /// [`Cause::OtherDigest`] if it stored something else; and all that is no answer.
     pub async fn put_manifest(&self, at: &At, manifest: &Manifest) -> Result<(), Error> {
+        self.try_put(at, manifest).await.map(drop)
+    }
+
+    /// Writes a referrer by its digest, and says whether the registry lists it among the referrers of its subject: if it says
+    /// so itself (`OCI-Subject`), or has an API for that. Where it does not, [`name_referrers`](Self::name_referrers) has to.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`put_manifest`](Self::put_manifest), and of the question whether there is an API. A registry that wants the
+    /// subject first says that [content is missing](Error::is_missing_content).
+    pub async fn put_referrer(&self, manifest: &Manifest) -> Result<bool, Error> {
+        let Some(subject) = manifest.subject() else {
+            let at = At::Digest(manifest.digest.clone());
+            return self.put_manifest(&at, manifest).await.map(|()| false);
+        };
+        if self.try_put(&At::Digest(manifest.digest.clone()), manifest).await? {
+            self.lists_referrers();
+            return Ok(true);
+        }
+        self.has_referrers_api(subject).await
+    }
+
+    /// Says whether the answer had an `OCI-Subject`.
+    async fn try_put(&self, at: &At, manifest: &Manifest) -> Result<bool, Error> {
         let put = self.home().put_manifest(at, manifest).await;
         put.map_err(|cause| self.error("write the manifest", at, cause))
     }
@@ -155,7 +181,7 @@ impl Place<'_> {
         Ok(Manifest::parse(bytes, Some(&content_type), digest)?)
     }
 
-    async fn put_manifest(&self, at: &At, manifest: &Manifest) -> Result<(), Cause> {
+    async fn put_manifest(&self, at: &At, manifest: &Manifest) -> Result<bool, Cause> {
         let request = self.ask(Method::PUT, at, &["pull", "push"])?;
         let request = request.text_header(CONTENT_TYPE, &manifest.media_type).bytes(manifest.bytes.clone());
         let response = self.transport.send(request).await?;
@@ -163,15 +189,16 @@ impl Place<'_> {
             if let Some(said) = said(&response)? {
                 agree(&manifest.digest, said)?;
             }
+            let is_listed = response.named(SUBJECT).is_some();
             response.finish().await;
-            return Ok(());
+            return Ok(is_listed);
         }
         let is_repeat = response.is_repeat;
         let cause = self.refused(response).await;
         // A registry whose tags cannot be changed refuses the second try of what the first one did.
         if is_repeat {
             match self.head_manifest(at).await {
-                Ok(Some(there)) if there.digest == manifest.digest => return Ok(()),
+                Ok(Some(there)) if there.digest == manifest.digest => return Ok(false),
                 Ok(_) => {}
                 Err(_) => return Err(Cause::Unsure(Arc::new(cause))),
             }
@@ -201,10 +228,11 @@ impl Place<'_> {
 fn lacks_content(answer: &Answer, manifest: &Manifest) -> bool {
     let named = || {
         let children = manifest.children().iter().map(|child| &child.digest);
-        children.cloned().chain(manifest.blobs().into_iter().map(|blob| blob.digest))
+        let blobs = manifest.blobs().into_iter().map(|blob| blob.digest);
+        children.cloned().chain(blobs).chain(manifest.subject().cloned())
     };
     answer.has(&["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"])
-        || named().any(|digest| answer.text.contains(digest.as_str()))
+        || named().any(|digest| answer.digests.contains(&digest))
 }
 
 fn content_type(response: &Response) -> String {

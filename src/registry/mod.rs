@@ -18,6 +18,7 @@ mod manifests;
 mod mount;
 mod read;
 mod redact;
+mod referrers;
 mod registries;
 mod remote;
 mod settings;
@@ -34,11 +35,12 @@ pub use self::{
     error::{Cause, Error, Found, message},
     keychain::{Keychain, KeychainError},
     manifest::{
-        Blob, DOCKER_LIST, DOCKER_MANIFEST, Descriptor, Manifest, ManifestError, OCI_ARTIFACT, OCI_INDEX,
-        OCI_MANIFEST,
+        Blob, Child, DOCKER_LIST, DOCKER_MANIFEST, Descriptor, Manifest, ManifestError, OCI_ARTIFACT,
+        OCI_INDEX, OCI_MANIFEST, Subset, Verdict,
     },
     mount::Mount,
     read::Reading,
+    referrers::{Attached, Attachment, Listing, Referrer},
     registries::Registries,
     remote::{At, Remote},
     settings::{CredentialHelper, HostSettings, Settings, SettingsError},

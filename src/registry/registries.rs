@@ -8,6 +8,7 @@ use std::{
 use super::{
     account::Account,
     keychain::Keychain,
+    referrers::Memory,
     remote::Remote,
     settings::{Settings, SettingsError},
     transport::{Budget, Clients, Counters, Endpoint, Ledger, Proxies, TRIES, Transport, Wallet},
@@ -88,6 +89,7 @@ impl Registries {
                 budget: Budget::new(settings),
                 wallet: Wallet::default(),
                 traffic: Arc::default(),
+                referrers: Memory::default(),
             })
         });
         Transport::new(Arc::clone(endpoint), account, Arc::clone(ledger), self.0.settings.timing, tries)

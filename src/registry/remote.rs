@@ -7,6 +7,7 @@ use http::{Method, StatusCode};
 use super::{
     account::Account,
     error::{Cause, Error},
+    referrers::Memory,
     transport::{Request, Response, Scopes, Transport},
 };
 use crate::{
@@ -64,6 +65,11 @@ impl Remote {
     #[must_use]
     pub fn account(&self) -> &Account {
         self.0.home.account()
+    }
+
+    /// What is known of referrers, by all that use the account.
+    pub(super) fn memory(&self) -> &Memory {
+        self.0.home.memory()
     }
 
     pub(super) fn home(&self) -> Place<'_> {

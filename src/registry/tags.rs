@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use http::{Method, StatusCode, header::LINK};
+use http::{Method, StatusCode};
 use serde::Deserialize;
-use url::Url;
 
 use super::{
     error::{Cause, Error},
     link,
     remote::{Place, Remote},
-    transport::{Named, Request, Response},
+    transport::{Request, Response},
 };
 use crate::{reference::Tag, text::excerpt};
 
@@ -20,6 +19,8 @@ const LARGEST: u64 = 32 * 1024 * 1024;
 const MOST_PAGES: usize = 10_000;
 /// Tags that are asked for at a time; registries that have another limit use theirs.
 const PAGE: usize = 1_000;
+/// Tags that are asked for at a time where so many are refused: Quay did so above 100 (413).
+const SMALL_PAGE: usize = 100;
 
 #[derive(Deserialize)]
 struct Page {
@@ -57,19 +58,25 @@ impl Remote {
 
     async fn try_tags(&self) -> Result<Vec<Tag>, Cause> {
         let home = self.home();
-        let mut tags = Tags::default();
-        let mut request = page(home, None)?;
+        let (mut tags, mut size) = (Tags::default(), PAGE);
+        let mut request = page(home, None, size)?;
         let mut asked = BTreeSet::new();
         loop {
             asked.insert(request.url.clone());
             let response = home.transport.send(request).await?;
+            if response.status() == StatusCode::PAYLOAD_TOO_LARGE && size == PAGE && tags.seen.is_empty() {
+                response.finish().await;
+                size = SMALL_PAGE;
+                request = page(home, None, size)?;
+                continue;
+            }
             if response.status() != StatusCode::OK {
                 return Err(home.refused(response).await);
             }
             if response.is_web_page() {
                 return Err(Cause::WebPage { host: response.host() });
             }
-            let (host, next) = (response.host(), next(&response));
+            let (host, next) = (response.host(), link::following(&response));
             let page = tags.add(response).await?;
             request = match next {
                 Some(next) if page.is_new && !asked.contains(&next.url) && asked.len() < MOST_PAGES => {
@@ -80,7 +87,7 @@ impl Remote {
                     return Err(Cause::Protocol { host, detail });
                 }
                 // A page that is exactly full, from a registry that sends no links, may not be the last.
-                None if page.is_new && page.length == PAGE => self::page(home, page.last.as_deref())?,
+                None if page.is_new && page.length == size => self::page(home, page.last.as_deref(), size)?,
                 None => break,
             };
         }
@@ -115,20 +122,13 @@ impl Tags {
     }
 }
 
-/// The request for the tags after `last`.
-fn page(home: Place<'_>, last: Option<&str>) -> Result<Request, Cause> {
+/// The request for `size` tags after `last`.
+fn page(home: Place<'_>, last: Option<&str>, size: usize) -> Result<Request, Cause> {
     let mut request = home.request(Method::GET, "tags/list", &["pull"])?;
     request
         .url
         .query_pairs_mut()
-        .append_pair("n", &PAGE.to_string())
+        .append_pair("n", &size.to_string())
         .extend_pairs(last.map(|last| ("last", last)));
     Ok(request)
-}
-
-/// Where the next page is.
-fn next(response: &Response) -> Option<Named> {
-    let links = response.headers().get_all(LINK).iter().filter_map(|link| link.to_str().ok());
-    let target: Url = links.filter_map(link::next).find_map(|target| response.url().join(target).ok())?;
-    Some(Named::in_response(target, response))
 }

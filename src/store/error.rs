@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::{class::Class, registry};
+use crate::{class::Class, digest::Digest, registry};
 
 /// Why a store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +50,14 @@ impl Error {
     pub const fn is_missing_content(&self) -> bool {
         match self {
             Self::Registry(error) => error.is_missing_content(),
+        }
+    }
+
+    /// If a manifest was refused because of what is not there: the digests that were named, which may be none.
+    #[must_use]
+    pub fn missing(&self) -> Option<&[Digest]> {
+        match self {
+            Self::Registry(error) => error.missing(),
         }
     }
 }

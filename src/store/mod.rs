@@ -17,7 +17,7 @@ pub use self::{
 use crate::{
     digest::Digest,
     reference::{Repository, Tag},
-    registry::{Account, At, Blob, Descriptor, Keychain, Manifest, Registries, Remote},
+    registry::{Account, At, Blob, Descriptor, Keychain, Listing, Manifest, Referrer, Registries, Remote},
 };
 
 /// Opens repositories. A clone costs a counter.
@@ -127,6 +127,52 @@ impl Store {
     pub async fn put_manifest(&self, at: &At, manifest: &Manifest) -> Result<(), Error> {
         match self {
             Self::Registry(remote) => Ok(remote.put_manifest(at, manifest).await?),
+        }
+    }
+
+    /// Writes a referrer by its digest, and says whether it is listed among the [`referrers`](Self::referrers) of its subject by
+    /// that. Where it is not, [`name_referrers`](Self::name_referrers) has to name it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`put_manifest`](Self::put_manifest).
+    pub async fn put_referrer(&self, manifest: &Manifest) -> Result<bool, Error> {
+        match self {
+            Self::Registry(remote) => Ok(remote.put_referrer(manifest).await?),
+        }
+    }
+
+    /// The referrers of a manifest that the repository has, where it can list them.
+    ///
+    /// # Errors
+    ///
+    /// All that is no answer: what could not be listed is not "none".
+    pub async fn referrers(&self, subject: &Digest) -> Result<Listing, Error> {
+        match self {
+            Self::Registry(remote) => Ok(remote.referrers(subject).await?),
+        }
+    }
+
+    /// The referrers that are named under the fallback tag of a manifest.
+    ///
+    /// # Errors
+    ///
+    /// A tag that holds something else; and all that is no answer.
+    pub async fn fallback_referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, Error> {
+        match self {
+            Self::Registry(remote) => Ok(remote.fallback_referrers(subject).await?),
+        }
+    }
+
+    /// Sees to it that referrers are named under the fallback tag of a manifest, beside those that others named there, and returns
+    /// the digest of what the tag holds.
+    ///
+    /// # Errors
+    ///
+    /// A tag that holds something else, or has no more room; and all that keeps it from being written.
+    pub async fn name_referrers(&self, subject: &Digest, ours: &[Referrer]) -> Result<Digest, Error> {
+        match self {
+            Self::Registry(remote) => Ok(remote.name_referrers(subject, ours).await?),
         }
     }
 

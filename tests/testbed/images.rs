@@ -147,6 +147,8 @@ pub struct Image {
     pub blobs: Vec<Blob>,
     format: Format,
     platform: String,
+    /// The child that this one speaks of, as BuildKit's attestations do.
+    attests: Option<Digest>,
 }
 
 impl Image {
@@ -159,6 +161,18 @@ impl Image {
     pub fn multi(seed: u64, platforms: &[&str], sizes: &[u64]) -> Self {
         let one = |(n, platform): (u64, &&str)| Self::of(Format::Oci, platform, layers(mix(seed, n), sizes));
         Self::index((0..).zip(platforms).map(one).collect())
+    }
+
+    /// An index with an image for each platform, and for each of these an attestation, as `BuildKit` makes them.
+    pub fn attested(format: Format, seed: u64, platforms: &[&str], sizes: &[u64]) -> Self {
+        let one = |(n, platform): (u64, &&str)| Self::of(format, platform, layers(mix(seed, n), sizes));
+        let images: Vec<Self> = (0..).zip(platforms).map(one).collect();
+        let attestation = |(n, image): (u64, &Self)| {
+            let of = Self::of(format, "unknown/unknown", layers(mix(seed, 1_000 + n), &[2_000]));
+            Self { attests: Some(image.digest().clone()), ..of }
+        };
+        let attestations: Vec<Self> = (0..).zip(&images).map(attestation).collect();
+        Self::index(images.into_iter().chain(attestations).collect())
     }
 
     /// An image of these layers for `os/architecture[/variant]`.
@@ -182,7 +196,7 @@ impl Image {
             "layers": described[1..],
         });
         let root = Manifest::of(format.manifest(), &manifest);
-        Self { root, children: Vec::new(), blobs, format, platform: platform.to_owned() }
+        Self { root, children: Vec::new(), blobs, format, platform: platform.to_owned(), attests: None }
     }
 
     /// An index of these images, in the format of the first.
@@ -193,12 +207,18 @@ impl Image {
             .map(|child| {
                 let mut descriptor = child.root.descriptor();
                 descriptor["platform"] = platform_of(&child.platform);
+                if let Some(attested) = &child.attests {
+                    descriptor["annotations"] = json!({
+                        "vnd.docker.reference.digest": attested,
+                        "vnd.docker.reference.type": "attestation-manifest",
+                    });
+                }
                 descriptor
             })
             .collect();
         let index = json!({"schemaVersion": 2, "mediaType": format.index(), "manifests": manifests});
         let root = Manifest::of(format.index(), &index);
-        Self { root, children, blobs: Vec::new(), format, platform: String::new() }
+        Self { root, children, blobs: Vec::new(), format, platform: String::new(), attests: None }
     }
 
     /// The digest that a tag of it has.

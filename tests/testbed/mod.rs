@@ -6,6 +6,7 @@
 //!
 //! - [`registry`]: distribution v3, Debian's docker-registry 2.8 and olareg, with passwords, tokens, TLS
 //! - [`images`]: reproducible images; [`http`]: puts them there and reads back all that a tag points at
+//! - [`referrers`]: signatures and the like, and all that belongs to an image
 //! - [`proxy`]: a wire that counts requests and bytes and can fail on purpose; [`toxiproxy`]: a slow wire
 //! - [`tokens`]: a token server; [`tls`]: a certificate authority
 //! - [`cluster`]: a Kubernetes control plane
@@ -21,6 +22,7 @@ pub mod http;
 pub mod images;
 pub mod process;
 pub mod proxy;
+pub mod referrers;
 pub mod registry;
 pub mod serve;
 pub mod tls;

@@ -72,6 +72,7 @@ fn applied(kind: Kind, outcome: Outcome) -> Applied {
         destination: "copy.example/team/app:v1".parse().unwrap(),
         overwrite: Overwrite::Always,
         content: Arc::default(),
+        referrers: None,
         kind,
         reason: "so it is".into(),
     };

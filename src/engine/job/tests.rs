@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     api::{Origin, Overwrite},
     class::Class,
+    platform::Platforms,
     reference::Reference,
 };
 
@@ -17,6 +18,11 @@ fn copy() -> Kind {
 
 fn in_sync() -> Kind {
     Kind::InSync { origin: Origin::Written }
+}
+
+fn content(platforms: &[&str]) -> Arc<Content> {
+    let platforms = Platforms::new(platforms.iter().map(|text| text.parse().unwrap()));
+    Arc::new(Content { platforms, ..Content::default() })
 }
 
 /// `source` is `repository=image`, where the image stands for its digest.
@@ -35,6 +41,7 @@ fn action(source: &str, target: &str, destination: &str, kind: Kind) -> Action {
         destination: destination.parse().unwrap(),
         overwrite: Overwrite::Always,
         content: std::sync::Arc::default(),
+        referrers: None,
         kind,
         reason: String::new(),
     }
@@ -79,6 +86,16 @@ fn images_and_sources_that_differ_are_jobs_of_their_own_in_the_order_of_the_plan
 }
 
 #[test]
+fn one_image_is_a_job_for_each_choice_of_its_platforms() {
+    let actions = [&["linux/amd64"][..], &["linux/arm64"], &["linux/amd64"]].map(|platforms| Action {
+        content: content(platforms),
+        ..action("s.example/app=one", "a", "a.example/app:1", copy())
+    });
+    let of = |actions: &str| ("s.example/app=one".to_owned(), vec![format!("a:a.example/app {actions}")]);
+    assert_eq!(divided(actions.to_vec()), [of("[0, 2]"), of("[1]")]);
+}
+
+#[test]
 fn two_targets_of_one_repository_are_places_of_their_own_since_their_credentials_may_differ() {
     let actions = vec![
         action("s.example/app=one", "a", "a.example/app:1", copy()),
@@ -100,6 +117,11 @@ fn a_repository_that_shows_the_image_under_another_tag_has_all_of_it() {
     assert!(!complete(action("s.example/app=one", "b", "a.example/app:1", in_sync())), "another credential");
     assert!(!complete(action("s.example/app=one", "a", "a.example/app:1", copy())), "not yet");
     assert!(!complete(action("s.example/app=one", "a", "a.example/app:1", Kind::Conflict)), "nobody looked");
+    let in_part = Action {
+        content: content(&["linux/amd64"]),
+        ..action("s.example/app=one", "a", "a.example/app:1", in_sync())
+    };
+    assert!(!complete(in_part), "other platforms");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! planned     what the plan found out, of what is tried and of what is not
 //! intended    a tag is going to be written      reaches the disk before the tag is sent
 //! sent        what came of sending it
-//! complete    all that belongs to it is there
+//! complete    all that belongs to it is there, and which referrers these are
 //! failed      it went wrong
 //! ```
 
@@ -12,11 +12,12 @@ mod stale;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Outcome, Trouble, error::Error};
+use super::{Outcome, Trouble, error::Error, sparse::Shown};
 use crate::{
     api::{Origin, Record, State, TargetRecord},
     digest::Digest,
     plan::{Action, Aged, Kind, Plan},
+    platform::Platforms,
     records::Records,
     reference::Tag,
 };
@@ -59,17 +60,21 @@ fn remember(records: &mut Records, aged: &Aged) {
 /// A tag is going to be written. This reaches the disk before the tag reaches the registry, so that a tag with that
 /// digest is known as ours, whatever happens in between; what was ours until then stays known besides. Returns the
 /// entry as it was, which [`sent`] puts back if nothing was written.
-pub(crate) fn intended(records: &mut Records, action: &Action, now: Timestamp) -> Option<TargetRecord> {
+pub(crate) fn intended(
+    records: &mut Records,
+    action: &Action,
+    shown: &Shown<'_>,
+    now: Timestamp,
+) -> Option<TargetRecord> {
     let mut before = None;
     change(records, action, now, |entry| {
         before.clone_from(&entry);
-        let digest = action.digest.as_ref()?;
         let (origin, previous_digest) = match entry {
             Some(entry) if entry.origin == Origin::Written => (Origin::Intended, Some(entry.digest)),
             Some(entry) => (Origin::Intended, entry.previous_digest),
             None => (Origin::Intended, None),
         };
-        Some(TargetRecord { previous_digest, ..new(action, digest, origin, State::Pending, now) })
+        Some(TargetRecord { previous_digest, ..showing(action, shown, origin, now) })
     });
     before
 }
@@ -90,29 +95,28 @@ pub(crate) fn sent(
     });
 }
 
-/// Somebody put the right digest under a tag that may not be overwritten, after the plan was made.
-pub(crate) fn found(records: &mut Records, action: &Action, now: Timestamp) {
+/// A tag that was to be written shows the right digest already: somebody put it there after the plan was made, or an index
+/// was rewritten to what it was before.
+pub(crate) fn found(records: &mut Records, action: &Action, shown: &Shown<'_>, now: Timestamp) {
     change(records, action, now, |entry| {
-        let digest = action.digest.as_ref()?;
-        let is_ours = entry.is_some_and(|entry| entry.wrote(digest));
+        let is_ours = entry.is_some_and(|entry| entry.wrote(&shown.manifest.digest));
         let origin = if is_ours { Origin::Written } else { Origin::Found };
-        Some(new(action, digest, origin, State::Pending, now))
+        Some(showing(action, shown, origin, now))
     });
 }
 
 /// A tag shows the right digest, and all that belongs to it is there.
-pub(crate) fn complete(records: &mut Records, action: &Action, now: Timestamp) {
+pub(crate) fn complete(records: &mut Records, action: &Action, shown: &Shown<'_>, now: Timestamp) {
     // What something was added to was not looked at as a whole.
     let is_whole = !matches!(action.kind, Kind::Amend { repair: false, .. });
     change(records, action, now, |entry| {
+        let platforms = shown.platforms.map(texts);
+        let entry = entry?;
+        // What was amended without a look has what it had, and perhaps more.
+        let referrers = action.referrers.clone().or(entry.referrers);
+        let checked = if is_whole { Some(now) } else { entry.checked };
         let (state, class, message) = (State::InSync, None, None);
-        entry.map(|entry| TargetRecord {
-            checked: if is_whole { Some(now) } else { entry.checked },
-            state,
-            class,
-            message,
-            ..entry
-        })
+        Some(TargetRecord { platforms, referrers, checked, state, class, message, ..entry })
     });
 }
 
@@ -136,10 +140,19 @@ pub(crate) fn failed(records: &mut Records, action: &Action, error: &Error, now:
 fn seen(records: &mut Records, action: &Action, origin: Origin, now: Timestamp) {
     change(records, action, now, |entry| {
         let digest = action.digest.as_ref()?;
-        let new = new(action, digest, origin, State::InSync, now);
-        let Some(entry) = entry.filter(|entry| entry.digest == *digest) else { return Some(new) };
-        let TargetRecord { source_digest, platforms, referrers, checked, .. } = entry;
-        Some(TargetRecord { source_digest, platforms, referrers, checked, ..new })
+        let wanted = action.content.platforms.as_ref().map(texts);
+        let referrers = action.referrers.clone();
+        let Some(entry) = entry.filter(|entry| entry.stands_for() == digest) else {
+            // Of what others put there, nobody knows whether all of it is.
+            let new = new(action, digest, origin, State::InSync, now);
+            return Some(TargetRecord { platforms: wanted, referrers, ..new });
+        };
+        // What was brought of more platforms stays there, and is not looked after any more.
+        let platforms = entry.platforms.map(|before| wanted.unwrap_or(before));
+        // What was brought stays known; where it was looked for now, it is what is there.
+        let referrers = referrers.or(entry.referrers);
+        let (state, previous_digest, class, message) = (State::InSync, None, None, None);
+        Some(TargetRecord { origin, platforms, referrers, state, previous_digest, class, message, ..entry })
     });
 }
 
@@ -150,8 +163,9 @@ fn amend(records: &mut Records, action: &Action, (origin, repair): (Origin, bool
         let new = new(action, digest, origin, State::Pending, now);
         // What was brought before stays known, until it is known better.
         Some(match entry {
-            Some(entry) if entry.digest == *digest => TargetRecord {
+            Some(entry) if entry.stands_for() == digest => TargetRecord {
                 origin,
+                previous_digest: None,
                 state: State::Pending,
                 checked: entry.checked.filter(|_| !repair),
                 ..entry
@@ -166,8 +180,13 @@ fn amend(records: &mut Records, action: &Action, (origin, repair): (Origin, bool
 fn settle(records: &mut Records, action: &Action, there: Option<&Digest>, now: Timestamp) {
     change(records, action, now, |entry| match entry {
         Some(entry) if entry.origin == Origin::Intended => {
-            let digest = if there == Some(&entry.digest) { entry.digest } else { entry.previous_digest? };
-            Some(TargetRecord { digest, origin: Origin::Written, previous_digest: None, ..entry })
+            let entry = TargetRecord { origin: Origin::Written, ..entry };
+            if there == Some(&entry.digest) {
+                return Some(TargetRecord { previous_digest: None, ..entry });
+            }
+            // Of what it was made from, and for which platforms, nothing is known any more.
+            let (digest, previous_digest) = (entry.previous_digest?, None);
+            Some(TargetRecord { digest, previous_digest, source_digest: None, platforms: None, ..entry })
         }
         entry => entry,
     });
@@ -181,6 +200,27 @@ fn troubled(records: &mut Records, action: &Action, outcome: &Outcome, now: Time
         let (state, class, message) = (trouble.state(), Some(trouble.class), Some(message));
         entry.map(|entry| TargetRecord { state, class, message, ..entry })
     });
+}
+
+/// An entry of a tag that shows this, or is going to.
+fn showing(action: &Action, shown: &Shown<'_>, origin: Origin, now: Timestamp) -> TargetRecord {
+    let source_digest = shown.is_rewritten.then(|| shown.source.clone());
+    let platforms = shown.platforms.map(texts);
+    let new = new(action, &shown.manifest.digest, origin, State::Pending, now);
+    TargetRecord { source_digest, platforms, ..new }
+}
+
+fn texts(platforms: &Platforms) -> Vec<String> {
+    platforms.iter().map(ToString::to_string).collect()
+}
+
+/// Whether what is recorded of a name is an index that was rewritten.
+pub(crate) fn is_rewritten(records: &Records, action: &Action) -> bool {
+    let reference = action.destination.to_string();
+    let record = records.get(&action.image, action.tag.as_ref().map(Tag::as_str));
+    let mut entries = record.into_iter().flat_map(|record| &record.targets);
+    let this = |entry: &&TargetRecord| entry.name == action.target && entry.reference == reference;
+    entries.find(this).is_some_and(|entry| entry.source_digest.is_some())
 }
 
 fn new(action: &Action, digest: &Digest, origin: Origin, state: State, now: Timestamp) -> TargetRecord {

@@ -62,6 +62,7 @@ fn applied(became: &[(&str, &str, Became)]) -> Applied {
         destination: format!("{target}.example/app:{tag}").parse().unwrap(),
         overwrite: Overwrite::Always,
         content: std::sync::Arc::default(),
+        referrers: None,
         kind: became.kind(),
         reason: format!("{tag} on {target}: {became:?}"),
     };

@@ -10,7 +10,7 @@ use crate::{
     engine::wants::{Answers, PATIENCE},
     registry::tests::{
         self as registry, blob,
-        fake::{Asked, Fake, Reply, mute, refuse, reply},
+        fake::{Asked, Fake, Reply, hang_up, mute, refuse, reply},
     },
 };
 
@@ -194,4 +194,22 @@ async fn one_target_that_refuses_fails_alone() {
     let mut answers = ensure(&transfers(), &source, &remotes, Trust::Answers).await;
     assert!(answers.pop().unwrap().is_ok());
     assert_eq!(answers.pop().unwrap().unwrap_err().class(), Class::Forbidden);
+}
+
+#[tokio::test]
+async fn a_registry_that_takes_no_rest_of_a_blob_gets_all_of_it_again() {
+    let source = source().await;
+    let others = taking(|_| None);
+    let target = Fake::start(move |asked, before| match asked.method.as_str() {
+        "PUT" if asked.body.len() < LARGE => hang_up(),
+        "PUT" if before < 4 => hang_up(),
+        "GET" => reply(204).header("location", "/up/1").header("range", "0-99999"),
+        "PATCH" => refuse(405, "UNSUPPORTED"),
+        _ => others(asked, before),
+    })
+    .await;
+    let mut answers = ensure(&transfers(), &source, &[open(&target)], Trust::Answers).await;
+    answers.pop().unwrap().unwrap();
+    assert!(target.lines().iter().any(|line| line.starts_with("PATCH")), "{:#?}", target.lines());
+    assert_eq!(target.asked().iter().rfind(|asked| asked.method == "PUT").unwrap().body.len(), LARGE);
 }

@@ -10,6 +10,7 @@ use crate::{
     class::Class,
     digest::Digest,
     plan::{Walk, Walked},
+    platform::Platforms,
     registry::{self, At, Blob, Descriptor, Manifest},
     store::{self, Store},
 };
@@ -25,6 +26,8 @@ pub(super) struct Ground {
 
 /// What a manifest names.
 struct Node {
+    /// An index, of which not all need be wanted.
+    index: Option<Manifest>,
     children: Vec<Descriptor>,
     blobs: Vec<Blob>,
 }
@@ -130,7 +133,9 @@ impl Ground {
             let node = self.manifests.get(digest);
             each(digest, node);
             if let Some(Found::There(node)) = node {
-                next.extend(node.children.iter().map(|child| &child.digest));
+                let kept = node.kept(walk.platforms.as_ref().filter(|_| *digest == walk.digest));
+                let is_kept = |digest: &Digest| kept.as_ref().is_none_or(|kept| kept.contains(digest));
+                next.extend(node.children.iter().map(|child| &child.digest).filter(|child| is_kept(child)));
             }
         }
     }
@@ -138,7 +143,14 @@ impl Ground {
 
 impl Node {
     fn of(manifest: Manifest) -> Self {
-        Self { children: manifest.children().to_vec(), blobs: manifest.blobs() }
+        let (children, blobs) = (manifest.children().to_vec(), manifest.blobs());
+        Self { index: Some(manifest).filter(Manifest::is_index), children, blobs }
+    }
+
+    /// The children that are wanted, where that is not all.
+    fn kept(&self, platforms: Option<&Platforms>) -> Option<BTreeSet<Digest>> {
+        // An index that cannot be divided was brought as a whole.
+        Some(self.index.as_ref()?.subset(platforms?).ok()?.kept())
     }
 }
 

@@ -8,15 +8,17 @@ mod destinations;
 mod owners;
 mod properties;
 mod questions;
+mod referrers;
 mod render;
 mod scale;
 mod selection;
 mod specs;
 mod stale;
+mod subset;
 
 use std::collections::{BTreeMap, HashMap};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::{
@@ -61,6 +63,10 @@ fn now() -> Timestamp {
 #[derive(Clone, Debug, Default)]
 struct World {
     holds: BTreeMap<Reference, Seen>,
+    /// What refers to images at the source, where it is not nothing.
+    referrers: BTreeMap<Reference, Referring>,
+    /// How long after [`now`] it is.
+    later: SignedDuration,
     listings: Listings,
     records: Records,
     ownership: Ownership,
@@ -103,10 +109,6 @@ impl World {
         self.holds.insert(at, seen);
     }
 
-    fn now(&self) -> Timestamp {
-        now() + jiff::SignedDuration::from_hours(self.hours)
-    }
-
     fn select(&self, wanted: &Wanted) -> Selection {
         let selection = select(wanted, &self.listings, &self.records, self.now());
         if self.deep { selection.deeply() } else { selection }
@@ -117,22 +119,35 @@ impl World {
         self.holds.get(&by_digest.unwrap_or_else(|| at.clone())).cloned().unwrap_or(Seen::Absent)
     }
 
-    fn answer(&self, Questions { sources, targets, walks }: Questions) -> Observed {
+    fn now(&self) -> Timestamp {
+        now() + self.later + SignedDuration::from_hours(self.hours)
+    }
+
+    fn refers(&self, (image, _): &Subject) -> Referring {
+        self.referrers.get(image).cloned().unwrap_or_else(|| Referring::found([], 0))
+    }
+
+    fn answer(&self, Questions { sources, targets, walks, referrers }: Questions) -> Observed {
         let walked = |walk: &Walk| self.walked.get(&(walk.repository.clone(), walk.digest.clone())).cloned();
         Observed {
+            referrers: referrers
+                .into_iter()
+                .map(|look| (look.subject.clone(), self.refers(&look.subject)))
+                .collect(),
             walks: walks
                 .into_iter()
                 .map(|walk| (walk.clone(), walked(&walk).unwrap_or(Walked::Whole)))
                 .collect(),
             sources: sources.into_iter().map(|at| (at.clone(), self.see(&at))).collect(),
             targets: targets.into_iter().map(|(target, at)| ((target, at.clone()), self.see(&at))).collect(),
+            ..Observed::default()
         }
     }
 
     /// Plans as the engine does: questions until there are none, then decisions.
     fn plan(&self, wanted: &Wanted) -> Plan {
         let selection = self.select(wanted);
-        let mut observed = Observed::default();
+        let mut observed = Observed::at(self.now());
         loop {
             let questions = selection.questions(&self.records, &observed);
             if questions.is_empty() {
@@ -171,16 +186,24 @@ impl World {
         let tag = action.tag.as_ref().map(ToString::to_string);
         let mut record = self.records.get_or_empty(&action.image, tag.as_deref());
         if record.source_digest.as_ref() != Some(digest) {
-            record.first_seen = Some(self.now());
+            record.first_seen = None;
         }
+        record.first_seen.get_or_insert(self.now());
         record.source_digest = Some(digest.clone());
         record.source = Some(action.source.repository.to_string());
         let reference = action.destination.to_string();
+        let is_this = |target: &&TargetRecord| target.reference == reference && target.digest == *digest;
+        let before = record.targets.iter().find(is_this).cloned();
         record.targets.retain(|target| target.reference != reference);
         let now = Timestamp::from_second(self.changes).unwrap();
         let (target, how) = (&action.target, (origin, state));
-        let entry = TargetRecord::new(target, reference, digest.clone(), how, now);
-        record.targets.push(TargetRecord { checked: Some(self.now()), ..entry });
+        let mut entry = TargetRecord::new(target, reference, digest.clone(), how, now);
+        entry.referrers =
+            action.referrers.clone().or(before.as_ref().and_then(|before| before.referrers.clone()));
+        // A copy counts as a walk; and so does a look that is due.
+        entry.checked = before.and_then(|before| before.checked).filter(|_| action.referrers.is_none());
+        entry.checked.get_or_insert(self.now());
+        record.targets.push(entry);
         self.records.put(record);
     }
 }

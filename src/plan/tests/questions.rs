@@ -24,7 +24,11 @@ pub(super) fn rounds(world: &World, spec: &str) -> Vec<Vec<String>> {
         if questions.is_empty() {
             return rounds;
         }
-        rounds.push(texts(&questions));
+        let asked = texts(&questions);
+        // What refers to images has tests of its own.
+        if !asked.is_empty() {
+            rounds.push(asked);
+        }
         observed.extend(world.answer(questions));
     }
 }

@@ -228,6 +228,26 @@ pub enum Cause {
         /// What the registry said.
         answer: Answer,
     },
+    /// A tag that belongs to a digest holds something else than the index of its referrers.
+    #[error(
+        "it holds no index of referrers ({found}), and is left as it is: give what is there another tag, or write \
+         `referrers: Exclude`"
+    )]
+    NoFallback {
+        /// What it holds.
+        found: String,
+    },
+    /// An index of referrers that would be larger than any registry takes.
+    #[error(
+        "the index of referrers has no room for more: remove old ones, or use a registry that lists referrers itself"
+    )]
+    FullFallback,
+    /// Others write an index of referrers again and again, and take ours away.
+    #[error("others write it at the same time, and took ours away {tries} times; the next run tries again")]
+    Contended {
+        /// How often it was written.
+        tries: u32,
+    },
     /// The manifest cannot be used.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -287,6 +307,7 @@ impl Cause {
             | Self::Down { .. }
             // It said before that it has them: what it believes changes.
             | Self::MissingContent { .. }
+            | Self::Contended { .. }
             | Self::Protocol { .. } => Class::Unavailable,
             Self::Silent { .. } => Class::Timeout,
             Self::Unauthorized { .. } | Self::Helper { .. } => Class::Unauthorized,
@@ -294,9 +315,12 @@ impl Cause {
             Self::Token { source, .. } | Self::Shared(source) | Self::Unsure(source) => source.class(),
             Self::NotFound { .. } => Class::NotFound,
             Self::RateLimited { .. } => Class::RateLimited,
-            Self::Refused { .. } | Self::Unsupported { .. } | Self::WebPage { .. } => Class::Unsupported,
+            Self::Refused { .. }
+            | Self::Unsupported { .. }
+            | Self::WebPage { .. }
+            | Self::NoFallback { .. } => Class::Unsupported,
             Self::Digest { .. } | Self::OtherDigest { .. } | Self::Length { .. } => Class::DigestMismatch,
-            Self::TooLarge { .. } | Self::RefusedSize { .. } => Class::TooLarge,
+            Self::TooLarge { .. } | Self::RefusedSize { .. } | Self::FullFallback => Class::TooLarge,
             Self::Manifest(error) => error.class(),
             Self::Host { .. } | Self::Settings(_) => Class::InvalidSpec,
             Self::Internal(_) => Class::Internal,
@@ -323,6 +347,9 @@ impl Cause {
             | Self::Refused { .. }
             | Self::Unsupported { .. }
             | Self::RefusedSize { .. }
+            | Self::NoFallback { .. }
+            | Self::FullFallback
+            | Self::Contended { .. }
             | Self::Host { .. }
             | Self::Settings(_) => true,
             Self::Unreachable { .. }

@@ -2,12 +2,17 @@
 
 mod descriptor;
 mod parse;
+mod subset;
 #[cfg(test)]
 mod tests;
 
 use bytes::Bytes;
 
-pub use self::descriptor::{Blob, Descriptor};
+pub(crate) use self::parse::{Descriptors, MOST_CHILDREN, essence};
+pub use self::{
+    descriptor::{Blob, Descriptor},
+    subset::{Child, Subset, Verdict},
+};
 use crate::{
     class::Class,
     digest::{Digest, DigestError},
@@ -46,6 +51,7 @@ pub struct Manifest {
     pub digest: Digest,
     children: Vec<Descriptor>,
     blobs: Vec<Blob>,
+    subject: Option<Digest>,
     is_index: bool,
 }
 
@@ -97,8 +103,8 @@ impl Manifest {
     /// [`ManifestError`] for what cannot be copied; nothing in the bytes makes this panic.
     pub fn parse(bytes: Bytes, content_type: Option<&str>, digest: Digest) -> Result<Self, ManifestError> {
         let parts = parse::parse(&bytes, content_type)?;
-        let parse::Parts { media_type, children, blobs, is_index } = parts;
-        Ok(Self { bytes, media_type, digest, children, blobs, is_index })
+        let parse::Parts { media_type, children, blobs, subject, is_index } = parts;
+        Ok(Self { bytes, media_type, digest, children, blobs, subject, is_index })
     }
 
     /// Whether this is an index: its [`children`](Self::children) are manifests.
@@ -118,6 +124,12 @@ impl Manifest {
     #[must_use]
     pub fn blobs(&self) -> Vec<Blob> {
         self.blobs.clone()
+    }
+
+    /// The manifest that this one refers to, if it is a referrer.
+    #[must_use]
+    pub const fn subject(&self) -> Option<&Digest> {
+        self.subject.as_ref()
     }
 
     /// Describes this manifest.

@@ -6,10 +6,10 @@ use super::{
     Blob, DOCKER_LIST, DOCKER_MANIFEST, Descriptor, ManifestError, OCI_ARTIFACT, OCI_INDEX, OCI_MANIFEST,
     descriptor::Raw,
 };
-use crate::text::excerpt;
+use crate::{digest::Digest, text::excerpt};
 
-/// Manifests that an index may name. A registry takes manifests of 4 MiB, so real ones have far fewer.
-const MOST_CHILDREN: usize = 1_000;
+/// Manifests that an index may name, or that refer to one. A registry takes manifests of 4 MiB, so real ones have far fewer.
+pub(crate) const MOST_CHILDREN: usize = 2_000;
 /// Blobs that an image may name. Runtimes stop at about 127 layers; artifacts have more, but not so many.
 const MOST_BLOBS: usize = 4_000;
 
@@ -17,6 +17,7 @@ pub(super) struct Parts {
     pub(super) media_type: String,
     pub(super) children: Vec<Descriptor>,
     pub(super) blobs: Vec<Blob>,
+    pub(super) subject: Option<Digest>,
     pub(super) is_index: bool,
 }
 
@@ -37,11 +38,12 @@ struct Body {
     blobs: Option<Vec<Raw>>,
     #[serde(rename = "fsLayers", default)]
     fs_layers: Option<serde::de::IgnoredAny>,
+    #[serde(default)]
+    subject: serde_json::Value,
 }
 
 pub(super) fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Parts, ManifestError> {
-    let body: Body = serde_json::from_slice(bytes)
-        .map_err(|error| ManifestError::Malformed(excerpt(&error.to_string())))?;
+    let body: Body = object(bytes)?;
     let said = content_type.map(essence).unwrap_or_default();
     let is_first_schema = body.schema_version.as_ref().and_then(serde_json::Number::as_u64) == Some(1);
     if is_first_schema || body.fs_layers.is_some() {
@@ -78,12 +80,43 @@ pub(super) fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Parts, M
     let children = children(body.manifests.unwrap_or_default())?;
     let blobs = body.config.into_iter().chain(body.layers.unwrap_or_default());
     let blobs = unique_blobs(blobs.chain(body.blobs.unwrap_or_default()).collect())?;
-    Ok(Parts { media_type, children, blobs, is_index })
+    // What is no digest points at nothing. Whether such a manifest is taken is for the target to say.
+    let subject = body.subject.get("digest").and_then(|digest| digest.as_str()?.parse().ok());
+    Ok(Parts { media_type, children, blobs, subject, is_index })
+}
+
+/// Reads a JSON object: the parser would take an array for one, whose values stand in the order of the fields.
+fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, ManifestError> {
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(ManifestError::Malformed("it is no JSON object".to_owned()));
+    }
+    serde_json::from_slice(bytes).map_err(|error| ManifestError::Malformed(excerpt(&error.to_string())))
 }
 
 /// A media type without its parameters, lower case.
-pub(super) fn essence(content_type: &str) -> String {
+pub(crate) fn essence(content_type: &str) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// A list of descriptors in the form of an index, of which only that form is certain.
+pub(crate) struct Descriptors {
+    pub(crate) media_type: Option<String>,
+    pub(crate) descriptors: Vec<Descriptor>,
+}
+
+impl Descriptors {
+    /// Reads a list; nothing in the bytes makes this panic.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
+        #[derive(Deserialize)]
+        struct List {
+            #[serde(rename = "mediaType", default)]
+            media_type: Option<String>,
+            #[serde(default)]
+            manifests: Option<Vec<Raw>>,
+        }
+        let List { media_type, manifests } = object(bytes)?;
+        Ok(Self { media_type, descriptors: children(manifests.unwrap_or_default())? })
+    }
 }
 
 fn children(raw: Vec<Raw>) -> Result<Vec<Descriptor>, ManifestError> {

@@ -157,7 +157,7 @@ fn what_is_no_manifest_is_refused(#[case] text: &str) {
 #[test]
 fn more_content_than_any_real_image_has_is_too_large() {
     let child = json!({"digest": A, "size": 1});
-    let index = json!({"mediaType": OCI_INDEX, "manifests": vec![child.clone(); 1_001]});
+    let index = json!({"mediaType": OCI_INDEX, "manifests": vec![child.clone(); 2_001]});
     assert_eq!(parse(&index).unwrap_err().class(), Class::TooLarge);
     let image = json!({"mediaType": OCI_MANIFEST, "layers": vec![child; 4_001]});
     assert_eq!(parse(&image).unwrap_err().class(), Class::TooLarge);
@@ -182,6 +182,10 @@ fn near_manifests() -> impl Strategy<Value = Value> {
         "digest",
         "size",
         "urls",
+        "platform",
+        "os",
+        "architecture",
+        "annotations",
     ];
     leaf.prop_recursive(4, 32, 4, move |inner| {
         prop_oneof![
@@ -207,6 +211,10 @@ proptest! {
         if let Ok(manifest) = parse(&json) {
             prop_assert!(manifest.is_index() || manifest.children().is_empty());
             prop_assert!(!manifest.is_index() || manifest.blobs().is_empty());
+            let wanted = crate::platform::Platforms::new(["linux/amd64".parse().unwrap()]).unwrap();
+            let subset = manifest.subset(&wanted).unwrap();
+            prop_assert_eq!(subset.children().len(), manifest.children().len());
+            prop_assert!(manifest.rewritten(&subset).is_ok());
         }
     }
 }

@@ -213,6 +213,25 @@ async fn missing_content_is_told_apart_from_other_refusals() {
 }
 
 #[tokio::test]
+async fn every_digest_that_is_missing_is_known_however_a_registry_names_it() {
+    let digest = |n: u32| Digest::sha256(&n.to_le_bytes());
+    let many: Vec<_> = (0..40)
+        .map(|n| serde_json::json!({"code": "MANIFEST_BLOB_UNKNOWN", "message": "blob unknown", "detail": digest(n)}))
+        .collect();
+    let object = serde_json::json!([{"code": "MANIFEST_BLOB_UNKNOWN", "detail": {"digest": digest(0)}}]);
+    let prose = serde_json::json!([{"code": "MANIFEST_UNKNOWN", "message": format!("Sub-manifest \"{}\" not found", digest(0))}]);
+    for (errors, count) in
+        [(many.into(), 40), (object, 1), (prose, 1), (serde_json::json!([{"code": "BLOB_UNKNOWN"}]), 0)]
+    {
+        let body = serde_json::json!({"errors": errors}).to_string();
+        let fake = Fake::start(move |_, _| reply(400).body(body.clone())).await;
+        let error = open(&fake).put_manifest(&tag("1"), &manifest()).await.unwrap_err();
+        let expected: Vec<_> = (0..count).map(digest).collect();
+        assert_eq!(error.missing(), Some(expected.as_slice()), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_delete_that_is_not_possible_is_unsupported() {
     let fake = Fake::start(|_, _| reply(202)).await;
     open(&fake).delete_manifest(&tag("1")).await.unwrap();

@@ -9,6 +9,7 @@ mod mirrors;
 mod mounts;
 mod proxies;
 mod redirects;
+mod referrers;
 mod settings;
 mod tags;
 mod texts;

@@ -48,6 +48,27 @@ async fn a_full_page_without_a_link_is_asked_for_what_comes_after_it() {
 }
 
 #[tokio::test]
+async fn a_registry_that_gives_fewer_at_a_time_is_asked_for_fewer() {
+    let all: Vec<String> = (0..150).map(|n| format!("t{n:04}")).collect();
+    let fake = Fake::start({
+        let all = all.clone();
+        move |asked, _| match asked.query("n") {
+            "100" => {
+                let rest: Vec<&String> =
+                    all.iter().filter(|tag| tag.as_str() > asked.query("last")).collect();
+                page(&rest[..rest.len().min(100)])
+            }
+            _ => refuse(413, "SIZE_INVALID"),
+        }
+    })
+    .await;
+    assert_eq!(list(&fake).await, all);
+    let fake = Fake::start(|_, _| refuse(413, "SIZE_INVALID")).await;
+    assert_eq!(class(open(&fake).tags().await), Class::TooLarge);
+    assert_eq!(fake.asked().len(), 2);
+}
+
+#[tokio::test]
 async fn null_is_an_empty_list_and_what_cannot_be_a_tag_is_left_out() {
     let fake = Fake::start(|_, _| reply(200).body(r#"{"name":"app","tags":null}"#)).await;
     assert!(list(&fake).await.is_empty());

@@ -39,13 +39,14 @@ pub(crate) use self::{
     timing::{TRIES, Timing},
     trace::Traffic,
 };
-use super::{account::Account, error::Cause};
+use super::{account::Account, error::Cause, referrers::Memory};
 
 /// What all that use one account share.
 pub(crate) struct Ledger {
     pub(crate) budget: Budget,
     pub(crate) wallet: Wallet,
     pub(crate) traffic: Arc<Traffic>,
+    pub(crate) referrers: Memory,
 }
 
 /// A way to one registry with one credential. A clone costs a few counters.
@@ -85,6 +86,11 @@ impl Transport {
 
     pub(crate) const fn account(&self) -> &Account {
         &self.account
+    }
+
+    /// What is known of referrers.
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.ledger.referrers
     }
 
     pub(crate) const fn timing(&self) -> &Timing {

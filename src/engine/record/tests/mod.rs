@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::{
     api::ImageSync,
-    plan::{Listings, Observed, Ownership, Questions, Seen, Wanted, decide, select},
+    plan::{Listings, Observed, Ownership, Questions, Referring, Seen, Wanted, decide, select},
     records,
     reference::Reference,
-    registry::{Answer, Cause},
+    registry::{Answer, Cause, Manifest},
 };
 
 const NAME: &str = "r.example/a:3";
@@ -22,6 +22,24 @@ fn wanted(target: &str) -> Wanted {
          images: [{{name: a, source: 'alpine:3'}}]\n  targets: [{{name: t, repository: r.example/a{target}}}]"
     );
     Wanted::from_object(&serde_saphyr::from_str::<ImageSync>(&yaml).unwrap()).unwrap()
+}
+
+/// The same, of which one platform is wanted.
+fn wanted_in_part() -> Wanted {
+    let yaml = "apiVersion: imagesync.dev/v1alpha1\nkind: ImageSync\nmetadata: {name: a}\nspec:\n  \
+                images: [{name: a, source: 'alpine:3', platforms: [linux/amd64]}]\n  \
+                targets: [{name: t, repository: r.example/a}]";
+    Wanted::from_object(&serde_saphyr::from_str::<ImageSync>(yaml).unwrap()).unwrap()
+}
+
+/// A manifest of this digest; what is in it does not matter here.
+fn manifest(digest: &Digest) -> Manifest {
+    Manifest::parse(br#"{"layers": []}"#.as_slice().into(), None, digest.clone()).unwrap()
+}
+
+/// What an action makes its tag show.
+fn as_it_is<'a>(action: &'a Action, manifest: &'a Manifest) -> Shown<'a> {
+    Shown { manifest, is_rewritten: false, source: action.digest.as_ref().unwrap(), platforms: None }
 }
 
 fn digest(name: &str) -> Digest {
@@ -88,6 +106,8 @@ struct World {
     target: Option<Digest>,
     /// What is on the target was put there by us, and nobody was there since.
     ours: bool,
+    /// The target takes no index of some platforms: it is rewritten.
+    rewrites: bool,
     /// What we wrote or may have written.
     tried: BTreeSet<String>,
     records: Records,
@@ -96,7 +116,12 @@ struct World {
 impl World {
     fn new() -> Self {
         let (source, records) = (digest("1"), Records::default());
-        Self { source, target: None, ours: false, tried: BTreeSet::new(), records }
+        Self { source, target: None, ours: false, rewrites: false, tried: BTreeSet::new(), records }
+    }
+
+    /// What is written for what the source shows.
+    fn written(&self) -> Digest {
+        if self.rewrites { digest(&format!("{} in part", self.source)) } else { self.source.clone() }
     }
 
     fn see(&self, at: &Reference) -> Seen {
@@ -108,11 +133,16 @@ impl World {
         let selection = select(wanted, &Listings::new(), &self.records, now());
         let mut observed = Observed::default();
         loop {
-            let Questions { sources, targets, .. } = selection.questions(&self.records, &observed);
-            if sources.is_empty() && targets.is_empty() {
+            let questions = selection.questions(&self.records, &observed);
+            if questions.is_empty() {
                 return decide(wanted, &selection, &self.records, &observed, &Ownership::default(), now());
             }
+            let Questions { sources, targets, referrers, .. } = questions;
             observed.extend(Observed {
+                referrers: referrers
+                    .into_iter()
+                    .map(|look| (look.subject, Referring::found([], 0)))
+                    .collect(),
                 sources: sources.into_iter().map(|at| (at.clone(), self.see(&at))).collect(),
                 targets: targets.into_iter().map(|(t, at)| ((t, at.clone()), self.see(&at))).collect(),
                 ..Observed::default()
@@ -128,12 +158,14 @@ impl World {
         if !matches!(action.kind, Kind::Copy { .. }) {
             return;
         }
-        let before = intended(&mut self.records, action, now());
+        let (written, platforms) = (manifest(&self.written()), action.content.platforms.as_ref());
+        let shown = Shown { is_rewritten: self.rewrites, platforms, ..as_it_is(action, &written) };
+        let before = intended(&mut self.records, action, &shown, now());
         if matches!(write, Write::Done | Write::Lost(_) | Write::Killed(_)) {
-            self.tried.insert(self.source.to_string());
+            self.tried.insert(written.digest.to_string());
         }
         if matches!(write, Write::Done | Write::Lost(true) | Write::Killed(true)) {
-            (self.target, self.ours) = (Some(self.source.clone()), true);
+            (self.target, self.ours) = (Some(written.digest.clone()), true);
         }
         let result = match write {
             Write::Killed(_) => return,
@@ -144,7 +176,7 @@ impl World {
         };
         sent(&mut self.records, action, before, &result, now());
         match result {
-            Ok(()) => complete(&mut self.records, action, now()),
+            Ok(()) => complete(&mut self.records, action, &shown, now()),
             Err(error) => failed(&mut self.records, action, &error, now()),
         }
     }
@@ -188,13 +220,37 @@ fn explore(world: &World, wanted: &Wanted, path: &mut Vec<Step>, depth: usize) {
 
 #[test]
 fn what_is_ours_stays_ours_and_what_is_not_never_becomes_so() {
-    let wanted = wanted("");
-    let mut world = World::new();
+    explore_all(&World::new(), &wanted(""));
+}
+
+#[test]
+fn an_index_that_we_rewrote_stays_ours_as_well() {
+    explore_all(&World { rewrites: true, ..World::new() }, &wanted_in_part());
+}
+
+#[test]
+fn an_index_that_was_rewritten_is_in_sync_as_long_as_the_source_stays() {
+    let wanted = wanted_in_part();
+    let mut world = World { rewrites: true, ..World::new() };
+    world.run(&wanted, Write::Done);
+    let entry = world.entry().unwrap().clone();
+    assert_eq!((&entry.digest, entry.stands_for()), (&world.written(), &digest("1")));
+    assert_eq!(entry.platforms, Some(vec!["linux/amd64".to_owned()]));
+    let plan = world.plan(&wanted);
+    assert_eq!(plan.actions[0].kind, Kind::InSync { origin: Origin::Written });
+    planned(&mut world.records, &plan, now());
+    assert_eq!(world.entry(), Some(&entry), "nothing is changed in the record of what is in sync");
+    world.step(&wanted, Step::Source);
+    assert!(matches!(world.plan(&wanted).actions[0].kind, Kind::Copy { replaces: Some(_) }));
+}
+
+fn explore_all(world: &World, wanted: &Wanted) {
+    let mut world = world.clone();
     let mut path = Vec::new();
     for step in [Step::Run(Write::Done), Step::Source] {
-        explore(&world, &wanted, &mut path, 3);
-        world.step(&wanted, step);
+        explore(&world, wanted, &mut path, 3);
+        world.step(wanted, step);
         path.push(step);
     }
-    explore(&world, &wanted, &mut path, 3);
+    explore(&world, wanted, &mut path, 3);
 }

@@ -55,10 +55,12 @@ fn a_second_try_in_one_run_that_is_refused_does_not_undo_the_first() {
         let mut world = World::new();
         let plan = world.plan(&wanted);
         let action = &plan.actions[0];
-        let before = intended(&mut world.records, action, now());
+        let image = manifest(&digest("1"));
+        let shown = as_it_is(action, &image);
+        let before = intended(&mut world.records, action, &shown, now());
         sent(&mut world.records, action, before, &first, now());
         let known = world.entry().cloned();
-        let before = intended(&mut world.records, action, now());
+        let before = intended(&mut world.records, action, &shown, now());
         sent(&mut world.records, action, before, &Err(refused()), now());
         assert_eq!(world.entry().cloned(), known);
         assert!(known.unwrap().wrote(&digest("1")));
@@ -70,16 +72,18 @@ fn a_tag_that_others_put_there_meanwhile_is_found_and_not_ours() {
     let mut world = World::new();
     let plan = world.plan(&wanted(", overwrite: Never"));
     let action = &plan.actions[0];
-    found(&mut world.records, action, now());
-    complete(&mut world.records, action, now());
+    let image = manifest(&digest("1"));
+    let shown = as_it_is(action, &image);
+    found(&mut world.records, action, &shown, now());
+    complete(&mut world.records, action, &shown, now());
     let entry = world.entry().unwrap();
     assert_eq!((entry.origin, entry.state), (Origin::Found, State::InSync));
 
     // What we may have written ourselves is not found because of that.
     let mut world = World::new();
-    let before = intended(&mut world.records, action, now());
+    let before = intended(&mut world.records, action, &shown, now());
     sent(&mut world.records, action, before, &Err(lost()), now());
-    found(&mut world.records, action, now());
+    found(&mut world.records, action, &shown, now());
     assert_eq!(world.entry().unwrap().origin, Origin::Written);
 }
 

@@ -8,6 +8,7 @@ use crate::registry::{
     account::Account,
     error::Cause,
     keychain::Credential,
+    referrers::Memory,
     settings::Settings,
     tests::{
         fake::{Fake, reply},
@@ -22,8 +23,9 @@ fn transport(registry: &str, settings: Settings) -> Transport {
     let settings = Arc::new(settings);
     let clients = Arc::new(Clients::new(Arc::clone(&settings), Proxies::new("", "", "")).unwrap());
     let endpoint = Arc::new(Endpoint::new(registry, &settings, clients));
-    let ledger =
-        Arc::new(Ledger { budget: Budget::new(None), wallet: Wallet::default(), traffic: Arc::default() });
+    let (budget, wallet) = (Budget::new(None), Wallet::default());
+    let (traffic, referrers) = (Arc::default(), Memory::default());
+    let ledger = Arc::new(Ledger { budget, wallet, traffic, referrers });
     Transport::new(endpoint, Account::new(registry, Credential::Anonymous), ledger, timing, 1)
 }
 
