@@ -536,3 +536,47 @@ async fn blobs_that_all_signatures_have_in_common_are_sent_once_to_a_registry() 
     let sends = requests.iter().filter(|seen| seen.method == Method::PUT && seen.path.ends_with(empty.hex()));
     assert_eq!(sends.count(), 1);
 }
+
+#[tokio::test]
+async fn a_deep_check_brings_back_what_refers_to_an_image_and_was_lost_on_the_target() {
+    for target in [Registry::v3(), Registry::olareg()] {
+        let pair = signed(Registry::v3(), target).await;
+        let desk = Pair::desk(&pair.source.host(), &pair.target.host());
+        desk.synced().await;
+        desk.a_day_later();
+        let root = pair.image.digest();
+        let deep = async || desk.run(&["sync", "--deep", "-f", "sync.yaml"]).await.expect(0);
+        assert!(deep().await.stdout.contains("1 in sync"));
+        let has_api = pair.target.has_referrers_api(APP, root).await;
+        let signature = pair.target.referrers(APP, root).await[0]["digest"].as_str().unwrap().to_owned();
+        let losses: [&dyn Fn() -> futures::future::BoxFuture<'static, ()>; 3] = [
+            &|| {
+                let (target, tag) = (Http::plain(&pair.target.host()), tag(root, ".sig"));
+                Box::pin(async move { target.delete(APP, &tag).await })
+            },
+            &|| {
+                let (target, signature) = (Http::plain(&pair.target.host()), signature.clone());
+                Box::pin(async move { target.delete(APP, &signature).await })
+            },
+            // Whoever writes an index without a look at what is there.
+            &|| {
+                let (target, tag) = (Http::plain(&pair.target.host()), tag(root, ""));
+                Box::pin(async move {
+                    if !has_api {
+                        target.put_manifest(APP, &tag, &Statement::index(&[])).await;
+                    }
+                })
+            },
+        ];
+        for (n, lose) in losses.iter().enumerate() {
+            lose().await;
+            let is_lost = n < 2 || !has_api;
+            // What is only compared by digests is in sync all the same.
+            assert!(desk.synced().await.stdout.contains("1 in sync"));
+            let ran = deep().await;
+            assert_eq!(ran.stdout.contains("repaired"), is_lost, "{}", ran.stdout);
+            assert_same(&pair.source, &pair.target, root, SIGNED).await;
+            assert!(deep().await.stdout.contains("1 in sync"));
+        }
+    }
+}
