@@ -187,7 +187,9 @@ impl<'a> Walk<'a> {
         let wanted = [self.wanted(0), self.wanted(1)];
         let records = [self.journals[0].records(), self.journals[1].records()];
         let access = Access::default();
-        let list = async |one: usize| select(&wanted[one], &self.engine.list(&wanted[one], &access).await);
+        let list = async |one: usize| {
+            select(&wanted[one], &self.engine.list(&wanted[one], &access).await, &records[one], now)
+        };
         let selection = list(who).await;
         // The other one may take part, and then it is known what it selects.
         let other = if random.bool() && !self.suspended[1 - who] { Some(list(1 - who).await) } else { None };

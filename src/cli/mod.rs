@@ -13,6 +13,7 @@ mod member;
 mod others;
 mod plan;
 mod run;
+mod serve;
 mod shared;
 mod show;
 mod sources;
@@ -51,6 +52,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Delete the ImageSyncs in the manifests: forget their records, and with `deletionPolicy: Prune` delete what they wrote.
     Delete(DeleteArgs),
+    /// Serve directories that `sync` wrote as a registry, to be read only.
+    Serve(serve::Args),
     /// Print the custom resource definitions (CRDs), for `kubectl apply -f -`.
     Crds,
     /// Print a shell's completion script.
@@ -79,6 +82,7 @@ impl Cli {
                 args.check()?;
                 delete::run(args, self.color)
             }
+            Command::Serve(args) => serve::run(args, self.color),
             Command::Crds => crds::run(),
             Command::Completion(args) => completion::run(args),
             Command::Man(args) => man::run(args),

@@ -23,6 +23,7 @@ pub(super) fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
             &members,
             &suspended,
             &shared.others(members.iter().chain(&suspended)),
+            args.run.deep,
             Timestamp::now(),
         )
         .await;

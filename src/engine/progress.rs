@@ -7,7 +7,7 @@ use std::sync::{
 
 use super::{Outcome, Pruned};
 use crate::{
-    plan::{Action, Judged},
+    plan::{Action, Judged, Walk, Walked},
     registry::Blob,
 };
 
@@ -42,6 +42,13 @@ pub enum Event<'a> {
     Present {
         /// The blob.
         blob: &'a Blob,
+    },
+    /// All of an image was looked for on a target.
+    Walked {
+        /// The image.
+        walk: &'a Walk,
+        /// What came of it.
+        walked: &'a Walked,
     },
     /// An action was carried out, or was not.
     Finished {

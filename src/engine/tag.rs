@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{apply::Run, error::Error, record, sparse::Shown};
+use super::{apply::Run, error::Error, record, sparse::Shown, walk};
 use crate::{
     api::Overwrite,
     plan::{Action, Kind},
@@ -14,7 +14,7 @@ impl Run<'_> {
     /// Points one tag at the image, after it is recorded that this is going to happen.
     pub(super) async fn tag(&self, shown: &Shown<'_>, action: &Action, target: &Store) -> Result<(), Error> {
         if let Kind::Amend { repair, .. } = action.kind {
-            // It shows what it is to show, and that is not to be read from a cache that may be wrong.
+            // It shows what it is to show, perhaps only as far as a cache knows.
             return if repair { self.again(shown, action, target).await } else { Ok(()) };
         }
         let at = at(shown, action, target)?;
@@ -34,7 +34,10 @@ impl Run<'_> {
         if shown.is_rewritten || was_rewritten {
             return self.write(shown, action, &at, target).await;
         }
-        target.put_manifest(&at, shown.manifest).await.map_err(Error::target)
+        if walk::can_read(target, &at, &shown.manifest.digest).await? {
+            return Ok(());
+        }
+        target.publish(&at, shown.manifest).await.map_err(Error::target)
     }
 
     async fn write(&self, shown: &Shown<'_>, action: &Action, at: &At, target: &Store) -> Result<(), Error> {
@@ -43,7 +46,7 @@ impl Run<'_> {
             before = record::intended(records, action, shown, Timestamp::now());
         });
         let result = match recorded.await {
-            Ok(()) => target.put_manifest(at, shown.manifest).await.map_err(Error::target),
+            Ok(()) => target.publish(at, shown.manifest).await.map_err(Error::target),
             Err(error) => Err(Error::records(error)),
         };
         self.journal.note(|records| record::sent(records, action, before, &result, Timestamp::now()));

@@ -4,11 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::{
-    class::Class,
-    records,
-    registry::{self, DeleteError},
-};
+use crate::{class::Class, records, registry, store::DeleteError};
 
 /// Why a name was not deleted. A clone costs a counter.
 #[derive(Clone, Debug, thiserror::Error)]

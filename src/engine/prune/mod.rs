@@ -25,7 +25,7 @@ use crate::{
     records::Journal,
     reference::{Repository, Tag},
     registry::{Gone, Step},
-    store::Store,
+    store::{DeleteError, Store},
 };
 
 /// Repositories from which something is deleted at the same time.
@@ -193,7 +193,7 @@ impl Run<'_> {
             Step::Gone(gone) => Ok(gone),
             Step::Prepared(prepared) => {
                 self.recorded(name, Some(prepared.dummy())).await?;
-                Ok(prepared.delete().await?)
+                Ok(prepared.delete().await.map_err(DeleteError::from)?)
             }
         }
     }

@@ -64,7 +64,7 @@ impl Case {
     fn plan(&self) -> (Plan, Observed) {
         let wanted = wanted(&self.spec);
         let mut plan = self.world.plan(&wanted);
-        let selection = select(&wanted, &self.world.listings);
+        let selection = select(&wanted, &self.world.listings, &self.world.records, now());
         let around = Surroundings {
             wanted: &wanted,
             selection: Some(&selection),
@@ -171,7 +171,7 @@ fn what_the_imagesync_itself_publishes_by_digest_keeps_the_tag_that_shows_it() {
 fn what_another_imagesync_wants_stays(#[case] spec: &str, #[values(true, false)] takes_part: bool) {
     let mut case = Case::new();
     let other = Wanted::from_object(&named("name: other, namespace: elsewhere", spec)).unwrap();
-    let selection = select(&other, &case.world.listings);
+    let selection = select(&other, &case.world.listings, &Records::default(), now());
     case.wants.add(&other, &Records::default(), takes_part.then_some(&selection));
     assert_eq!(case.verdict(), Verdict::Keep);
     // What is in another namespace is not named.
@@ -189,13 +189,13 @@ fn what_another_imagesync_may_want_whose_source_cannot_be_listed_stays() {
     let other = Wanted::from_object(&named("name: other, namespace: team", spec)).unwrap();
     let failed = Listed::Failed { class: Class::Unauthorized, message: "no".into(), until: None };
     let listings = Listings::from([("ghcr.io/x/y".parse().unwrap(), failed)]);
-    case.wants.add(&other, &Records::default(), Some(&select(&other, &listings)));
+    case.wants.add(&other, &Records::default(), Some(&select(&other, &listings, &Records::default(), now())));
     assert_eq!(case.verdict(), Verdict::Keep);
     // And where the listing is there and does not have the tag: a listing may lack what is there.
     let listings =
         Listings::from([("ghcr.io/x/y".parse().unwrap(), Listed::Tags(vec!["9".parse().unwrap()]))]);
     case.wants = Wants::default();
-    case.wants.add(&other, &Records::default(), Some(&select(&other, &listings)));
+    case.wants.add(&other, &Records::default(), Some(&select(&other, &listings, &Records::default(), now())));
     assert_eq!(case.verdict(), Verdict::Keep);
     // What it lists and leaves out it does not want.
     let spec = spec.replace("semver: '*'", "newest: 1");
@@ -203,7 +203,7 @@ fn what_another_imagesync_may_want_whose_source_cannot_be_listed_stays() {
     let listed = Listed::Tags(vec!["9".parse().unwrap(), "1".parse().unwrap()]);
     let listings = Listings::from([("ghcr.io/x/y".parse().unwrap(), listed)]);
     case.wants = Wants::default();
-    case.wants.add(&other, &Records::default(), Some(&select(&other, &listings)));
+    case.wants.add(&other, &Records::default(), Some(&select(&other, &listings, &Records::default(), now())));
     assert_eq!(case.verdict(), Verdict::Delete);
 }
 
@@ -239,7 +239,11 @@ fn what_another_imagesync_publishes_by_digest_keeps_the_tag_that_shows_it() {
         digest("1")
     );
     let other = Wanted::from_object(&named("name: other, namespace: team", &spec)).unwrap();
-    case.wants.add(&other, &Records::default(), Some(&select(&other, &Listings::new())));
+    case.wants.add(
+        &other,
+        &Records::default(),
+        Some(&select(&other, &Listings::new(), &Records::default(), now())),
+    );
     assert_eq!(case.verdict(), Verdict::Keep);
 }
 

@@ -263,8 +263,11 @@ impl World {
         let listings = Listings::from([("s.example/app".parse().unwrap(), listed)]);
         let wanted: Vec<&Wanted> =
             self.syncs.iter().enumerate().map(|(who, sync)| &WANTED[sync.spec][who]).collect();
-        let selections: Vec<_> =
-            (0..2).map(|one| who.contains(&one).then(|| select(wanted[one], &listings))).collect();
+        let selections: Vec<_> = (0..2)
+            .map(|one| {
+                who.contains(&one).then(|| select(wanted[one], &listings, &self.syncs[one].records, self.now))
+            })
+            .collect();
         let (mut wants, mut ownership) = (Wants::default(), Ownership::default());
         for one in 0..2 {
             let (records, selection) = (&self.syncs[one].records, selections[one].as_ref());
