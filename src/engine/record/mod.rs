@@ -152,7 +152,7 @@ fn seen(records: &mut Records, action: &Action, origin: Origin, now: Timestamp) 
         // What was brought stays known; where it was looked for now, it is what is there.
         let referrers = referrers.or(entry.referrers);
         let (state, previous_digest, class, message) = (State::InSync, None, None, None);
-        Some(TargetRecord { origin, platforms, referrers, state, previous_digest, class, message, ..entry })
+        Some(TargetRecord { origin, previous_digest, platforms, referrers, state, class, message, ..entry })
     });
 }
 
