@@ -17,6 +17,7 @@ mod cosign;
 mod deep;
 mod faults;
 mod kill;
+mod layout;
 mod minage;
 mod oracles;
 mod pair;

@@ -48,7 +48,8 @@ pub struct Image {
     pub name: String,
 
     /// Where the image is read: `[registry/]path[:tag][@digest]`. Without a registry it is Docker Hub; with neither
-    /// tag, digest nor `select` it is the tag `latest`. A digest pins: what is read never changes.
+    /// tag, digest nor `select` it is the tag `latest`. A digest pins: what is read never changes. On the command line,
+    /// `oci:PATH[:tag][@digest]` is a directory with an OCI image layout.
     /// Example: `registry.example/team/app:1.4`.
     #[schemars(length(max = 640))]
     #[x_kube(validation = rules::source(), validation = rules::source_is_no_fallback())]

@@ -24,7 +24,8 @@ pub struct Target {
     pub name: String,
 
     /// The repository that an image is written to, without a tag. The words in braces, all but `{tag}` and
-    /// `{shortDigest}`, are replaced; the registry in front of the first `/` is written out.
+    /// `{shortDigest}`, are replaced; the registry in front of the first `/` is written out. On the command line,
+    /// `oci:PATH` is a directory, which gets an OCI image layout for each repository.
     /// Example: `registry.corp.example/mirror/{registry}/{path}`.
     #[schemars(length(max = 512))]
     #[x_kube(validation = rules::repository(), validation = rules::repository_names_registry())]

@@ -11,6 +11,7 @@ mod man;
 mod member;
 mod plan;
 mod run;
+mod serve;
 mod shared;
 mod show;
 mod sources;
@@ -47,6 +48,8 @@ pub enum Command {
     Sync(SyncArgs),
     /// Say what `sync` would do, and why. Nothing is changed.
     Plan(PlanArgs),
+    /// Serve directories that `sync` wrote as a registry, to be read only.
+    Serve(serve::Args),
     /// Print the custom resource definitions (CRDs), for `kubectl apply -f -`.
     Crds,
     /// Print a shell's completion script.
@@ -71,6 +74,7 @@ impl Cli {
                 args.run.check()?;
                 plan::run(args, self.color)
             }
+            Command::Serve(args) => serve::run(args, self.color),
             Command::Crds => crds::run(),
             Command::Completion(args) => completion::run(args),
             Command::Man(args) => man::run(args),

@@ -92,7 +92,7 @@ fn exit<'a>(applied: impl Iterator<Item = &'a Applied> + Clone) -> Exit {
 }
 
 /// A token that the first Ctrl-C, or a SIGTERM, cancels; a second one ends the process at once.
-fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+pub(super) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
     let stop = CancellationToken::new();
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);

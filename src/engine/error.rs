@@ -4,7 +4,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::{class::Class, digest::Digest, records, reference::Repository, registry, store};
+use crate::{
+    class::{Class, Retry},
+    digest::Digest,
+    records,
+    reference::Repository,
+    registry, store,
+};
 
 /// Why an action of a plan was not carried out.
 ///
@@ -205,6 +211,12 @@ impl Error {
         }
     }
 
+    /// Whether another try may do better in a moment. A disk that is full stays so.
+    pub(crate) fn may_pass(&self) -> bool {
+        let is_full = matches!(self, Self::Target(error) if error.is_full());
+        self.class().retry() == Retry::Transient && !is_full
+    }
+
     /// Until when the registry wants no more of this, where it said so.
     #[must_use]
     pub fn until(&self) -> Option<Timestamp> {
@@ -223,10 +235,10 @@ impl Error {
         }
     }
 
-    /// If the target refused a manifest because of what it lacks: the digests that it named, which may be none.
-    pub(crate) fn missing(&self) -> Option<&[Digest]> {
+    /// If the target refused a manifest for what is in it: the digests that it named, which may be none.
+    pub(crate) fn refused_over(&self) -> Option<&[Digest]> {
         match self {
-            Self::Target(error) => error.missing(),
+            Self::Target(error) => error.refused_over(),
             _ => None,
         }
     }

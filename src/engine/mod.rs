@@ -81,6 +81,6 @@ impl Engine {
         let jobs = Arc::new(Semaphore::new(apply::JOBS_AT_ONCE));
         let (transfers, sparse, roots) =
             (Transfers::new(progress.clone()), Sparse::default(), Roots::default());
-        Self { stores, transfers, sparse, roots, jobs, progress }
+        Self { stores, transfers, roots, sparse, jobs, progress }
     }
 }

@@ -57,8 +57,8 @@ impl Cut {
 
     /// Whether an index was refused because of what was left out, and of nothing else.
     pub(crate) fn explains(&self, error: &Error) -> bool {
-        error.missing().is_some_and(|missing| {
-            !missing.is_empty() && missing.iter().all(|digest| self.left_out.contains(digest))
+        error.refused_over().is_some_and(|named| {
+            !named.is_empty() && named.iter().all(|digest| self.left_out.contains(digest))
         })
     }
 }
@@ -134,11 +134,11 @@ impl Sparse {
             return Ok(Shown::as_it_is(tree));
         }
         let takes = if grounds.is_sent_again || is_refused {
-            let takes = ask(tree, cut, target, grounds.is_sent_again).await?;
+            let takes = ask(tree, cut, target).await?;
             self.learn(target, takes);
             takes
         } else {
-            *known.get_or_try_init(|| ask(tree, cut, target, false)).await?
+            *known.get_or_try_init(|| ask(tree, cut, target)).await?
         };
         match takes {
             true => Ok(Shown::as_it_is(tree)),
@@ -163,13 +163,15 @@ impl Sparse {
     }
 }
 
-/// Asks whether a target takes the index as it is.
-async fn ask(tree: &Tree, cut: &Cut, target: &Store, is_sent_again: bool) -> Result<bool, Error> {
-    let asked = target.put_manifest(&At::Digest(tree.root.digest.clone()), &tree.root).await;
-    let Err(error) = asked.map_err(Error::target) else { return Ok(true) };
-    // If it does not say what it lacks: what it was just sent cannot be it.
-    let names_nothing = error.missing().is_some_and(<[_]>::is_empty);
-    if cut.explains(&error) || (is_sent_again && names_nothing) {
+/// Asks whether a target takes the index as it is. One that refuses it without naming anything says more by taking it without
+/// what is left out: nothing else is different then.
+async fn ask(tree: &Tree, cut: &Cut, target: &Store) -> Result<bool, Error> {
+    let by_digest = async |manifest: &Manifest| {
+        target.put_manifest(&At::Digest(manifest.digest.clone()), manifest).await.map_err(Error::target)
+    };
+    let Err(error) = by_digest(&tree.root).await else { return Ok(true) };
+    let names_nothing = error.refused_over().is_some_and(<[_]>::is_empty);
+    if cut.explains(&error) || (names_nothing && by_digest(&cut.rewritten).await.is_ok()) {
         let repository = target.repository();
         tracing::info!(%repository, "it takes no index that names what is not there: such indexes are rewritten");
         return Ok(false);

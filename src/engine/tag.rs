@@ -37,7 +37,7 @@ impl Run<'_> {
         if walk::can_read(target, &at, &shown.manifest.digest).await? {
             return Ok(());
         }
-        target.put_manifest(&at, shown.manifest).await.map_err(Error::target)
+        target.publish(&at, shown.manifest).await.map_err(Error::target)
     }
 
     async fn write(&self, shown: &Shown<'_>, action: &Action, at: &At, target: &Store) -> Result<(), Error> {
@@ -46,7 +46,7 @@ impl Run<'_> {
             before = record::intended(records, action, shown, Timestamp::now());
         });
         let result = match recorded.await {
-            Ok(()) => target.put_manifest(at, shown.manifest).await.map_err(Error::target),
+            Ok(()) => target.publish(at, shown.manifest).await.map_err(Error::target),
             Err(error) => Err(Error::records(error)),
         };
         self.journal.note(|records| record::sent(records, action, before, &result, Timestamp::now()));

@@ -75,7 +75,7 @@ pub(crate) async fn try_once(
     let source = pace.source_error();
     let is_mismatch = |error: &Error| error.class() == Class::DigestMismatch;
     let is_spoilt = source.as_ref().or(error.as_ref()).is_some_and(is_mismatch);
-    let is_final = |error: &Error| error.class().retry() != Retry::Transient;
+    let is_final = |error: &Error| !error.may_pass();
     let failed = source.filter(|error| !is_mismatch(error)).or_else(|| error.filter(is_final));
     match (session, failed) {
         (session, Some(error)) => {
@@ -165,7 +165,7 @@ async fn attempt(
         Some(upload) => upload,
         None => match target.start_upload().await.map_err(Error::target) {
             Ok(upload) => upload,
-            Err(error) if error.class().retry() == Retry::Transient => {
+            Err(error) if error.may_pass() => {
                 return Attempt::Again { error, next: Start::Fresh(None), reached: 0 };
             }
             Err(error) => return Attempt::Failed(error),
@@ -186,7 +186,7 @@ async fn attempt(
     let source = pace.source_error();
     // It may tell how much it has, and not take the rest by itself: it gets all of it again.
     let wants_all = offset > 0 && error.class() == Class::Unsupported;
-    if source.is_some() || (error.class().retry() != Retry::Transient && !wants_all) {
+    if source.is_some() || (!error.may_pass() && !wants_all) {
         upload.cancel().await;
         return Attempt::Failed(source.unwrap_or(error));
     }

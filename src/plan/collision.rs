@@ -55,11 +55,12 @@ pub(super) fn place(repository: &Repository) -> (&str, &str) {
 /// A printed reference, with a port that goes without saying left out: the same for all ways to write one name.
 pub(super) fn one_name(reference: &str) -> Cow<'_, str> {
     match reference.split_once('/') {
-        Some((registry, rest)) => match registry.strip_suffix(PORT) {
+        // A path of a layout has no port, whatever it looks like.
+        Some((registry, rest)) if !registry.starts_with("oci:") => match registry.strip_suffix(PORT) {
             Some(registry) => format!("{registry}/{rest}").into(),
             None => reference.into(),
         },
-        None => reference.into(),
+        _ => reference.into(),
     }
 }
 

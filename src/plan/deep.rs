@@ -32,6 +32,8 @@ pub struct Walk {
     pub platforms: Option<Platforms>,
     /// A hash of the referrers that were brought, where any were looked for.
     pub referrers: Option<String>,
+    /// Where it is from, if what refers to it there is to be here too.
+    pub source: Option<Repository>,
 }
 
 /// What came of looking for all of an image.
@@ -78,6 +80,22 @@ pub(super) struct Depth {
     pub(super) interval: SignedDuration,
 }
 
+impl Walked {
+    /// What came of looking for two parts of an image. What is known to be missing is repaired, whatever else there may be.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Broken { mut missing, count }, Self::Broken { missing: more, count: other }) => {
+                missing.extend(more);
+                Self::Broken { missing, count: count + other }
+            }
+            (broken @ Self::Broken { .. }, _) | (_, broken @ Self::Broken { .. }) => broken,
+            (Self::Whole, other) => other,
+            (failed @ Self::Failed { .. }, _) => failed,
+        }
+    }
+}
+
 impl Selection {
     /// Has all that is on the targets looked at deeply, whether it is due or not.
     #[must_use]
@@ -114,6 +132,7 @@ impl Selection {
             digest: found.clone(),
             platforms: entry.map_or_else(wanted, brought),
             referrers: entry.and_then(|entry| entry.referrers.clone()),
+            source: artifact.source_of_referrers(entry),
         })
     }
 

@@ -139,6 +139,13 @@ impl Resolved<'_> {
         is_wanted.then(|| Look { subject: self.subject(digest), near })
     }
 
+    /// The source, if what refers to the image there was brought to where an entry says.
+    pub(super) fn source_of_referrers(&self, entry: Option<&TargetRecord>) -> Option<Repository> {
+        let brought = entry?.referrers.as_ref()?;
+        let is_wanted = self.artifact.image.content.referrers != Referrers::Exclude;
+        (is_wanted && *brought != nothing()).then(|| self.source.repository.clone())
+    }
+
     /// What is known of its referrers, if they were looked for.
     pub(super) fn referring<'a>(&self, answered: &'a Observed) -> Option<&'a Referring> {
         answered.referrers.get(&self.subject(self.digest?))

@@ -123,7 +123,9 @@ impl<'a> Memory<'a> {
         }
         let destinations = destinations(&selection.targets, artifact, Some(digest));
         let is_done = |destination: &Destination| {
-            let remembered = destination.name.reference().and_then(|reference| self.name(reference));
+            // A layout costs nothing to look at, and may have been carried away, or be another one under this name.
+            let reference = destination.name.reference().filter(|name| name.repository.layout().is_none());
+            let remembered = reference.and_then(|reference| self.name(reference));
             remembered.is_some_and(|name| {
                 name.target.state == State::InSync
                     && name.target.stands_for() == digest

@@ -70,8 +70,8 @@ impl Target {
 }
 
 fn repositories(text: &str, path: &str, images: &[&Image], check: &mut Check) -> Vec<Option<Repository>> {
-    let names_registry =
-        text.split_once('/').is_some_and(|(registry, _)| Repository::names_registry(registry));
+    let names_registry = text.starts_with("oci:")
+        || text.split_once('/').is_some_and(|(registry, _)| Repository::names_registry(registry));
     if !names_registry {
         let message = "it names no registry: write one in front of the first /, such as \
                        registry.corp.example/mirror/{path}, or docker.io for Docker Hub";

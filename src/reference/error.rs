@@ -36,6 +36,19 @@ pub enum Error {
     /// The registry's port is not a port.
     #[error("the port of `{0}` is not a number from 1 to 65535 without leading zeros")]
     Port(String),
+    /// The registry's name is the one that layouts have.
+    #[error(
+        "a registry named oci cannot be told from a directory, oci:PATH: write its name with a dot, or its address"
+    )]
+    LayoutRegistry,
+    /// What stands behind `oci:` is not a path.
+    #[error("`{text}` names no directory with an OCI image layout: {problem}")]
+    LayoutPath {
+        /// What was written.
+        text: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// The path has letters that are not lower case.
     #[error("the repository `{path}` has upper-case letters, which registries refuse: write `{lower}`")]
     Uppercase {

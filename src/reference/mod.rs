@@ -1,6 +1,7 @@
-//! References: `[registry/]path[:tag][@digest]`, parsed, normalised and printed.
+//! References: `[registry/]path[:tag][@digest]` and `oci:PATH[:tag][@digest]`, parsed, normalised and printed.
 
 mod error;
+mod layout;
 mod parse;
 mod template;
 #[cfg(test)]
@@ -23,10 +24,12 @@ pub const DOCKER_HUB: &str = "docker.io";
 /// The namespace on Docker Hub that is meant where none is written.
 const OFFICIAL: &str = "library/";
 
-/// A repository in a registry, normalised: `docker.io/library/alpine`.
+/// A repository in a registry, normalised: `docker.io/library/alpine`; or one that is an OCI image layout in a directory:
+/// `oci:out/alpine`.
 ///
 /// Two values are equal exactly if they are written the same in full. The host is lower case, Docker Hub has
-/// one name, and its official images have their `library/`. A clone costs two counters.
+/// one name, and its official images have their `library/`; a directory has no `/` at its end and no `.` in it. A
+/// clone costs two counters.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Repository {
@@ -65,13 +68,14 @@ pub struct Named {
 }
 
 impl Repository {
-    /// The registry's host with its port: `docker.io`, `localhost:5000`, `[::1]:5000`.
+    /// The registry's host with its port: `docker.io`, `localhost:5000`, `[::1]:5000`; `oci` for a
+    /// [layout](Self::layout).
     #[must_use]
     pub fn registry(&self) -> &str {
         &self.registry
     }
 
-    /// The path inside the registry: `library/alpine`.
+    /// The path inside the registry: `library/alpine`; or that of a layout's directory.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
@@ -102,7 +106,9 @@ impl Repository {
             return self.to_string();
         }
         let short = self.path.strip_prefix(OFFICIAL).unwrap_or(&self.path);
-        let means_this = short.parse::<Named>().is_ok_and(|named| named.repository == *self);
+        // With a tag behind it, `oci` would be read as a layout.
+        let means_this =
+            short != layout::REGISTRY && short.parse::<Named>().is_ok_and(|named| named.repository == *self);
         if means_this { short.to_owned() } else { self.to_string() }
     }
 }
@@ -171,7 +177,8 @@ impl From<Named> for Reference {
 
 impl fmt::Display for Repository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.registry, self.path)
+        let between = if self.layout().is_some() { ':' } else { '/' };
+        write!(f, "{}{between}{}", self.registry, self.path)
     }
 }
 

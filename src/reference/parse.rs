@@ -2,11 +2,11 @@
 
 use std::{net::Ipv6Addr, str::FromStr};
 
-use super::{DOCKER_HUB, Error, Named, OFFICIAL, Reference, Repository, Tag};
+use super::{DOCKER_HUB, Error, Named, OFFICIAL, Reference, Repository, Tag, layout};
 use crate::{digest::Digest, text::excerpt};
 
 /// Registry and path together: what clients enforce, as the distribution-spec warns ("Pulling manifests").
-const LONGEST_NAME: usize = 255;
+pub(super) const LONGEST_NAME: usize = 255;
 
 /// Names of Docker Hub that are all the same place.
 const DOCKER_HUB_NAMES: [&str; 4] =
@@ -31,6 +31,9 @@ impl FromStr for Named {
     fn from_str(text: &str) -> Result<Self, Error> {
         if let Some((_, rest)) = text.split_once("://") {
             return Err(Error::Scheme { text: excerpt(text), rest: excerpt(rest) });
+        }
+        if let Some(rest) = text.strip_prefix(layout::PREFIX) {
+            return layout::parse(text, rest);
         }
         if is_image_id(text) {
             return Err(Error::ImageId(text.to_owned()));
@@ -134,6 +137,7 @@ fn registry(text: &str) -> Result<String, Error> {
     match port {
         None if is_docker_hub(&host) => Ok(DOCKER_HUB.to_owned()),
         None => Ok(host),
+        Some(_) if host == layout::REGISTRY => Err(Error::LayoutRegistry),
         Some(port) if is_port(port) => Ok(format!("{host}:{port}")),
         Some(_) => Err(Error::Port(excerpt(text))),
     }

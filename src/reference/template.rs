@@ -25,7 +25,7 @@ pub enum Word {
     /// `{registry}`: the source's registry; the `:` before its port becomes `_`, and an IPv6 address is written out
     /// with `-`, so that it can be a component of a path.
     Registry,
-    /// `{path}`: the source's path.
+    /// `{path}`: the source's path; of a layout without what leads to the root (`/`) or up (`..`).
     Path,
     /// `{flatPath}`: the source's path with `-` for `/`, for registries with two levels.
     FlatPath,
@@ -147,8 +147,8 @@ impl Word {
     fn value(self, values: &Values<'_>) -> Option<String> {
         Some(match self {
             Self::Registry => as_component(values.source.registry()),
-            Self::Path => values.source.path().to_owned(),
-            Self::FlatPath => values.source.path().replace('/', "-"),
+            Self::Path => values.source.path_word(),
+            Self::FlatPath => values.source.path_word().replace('/', "-"),
             Self::Name => values.name.to_owned(),
             Self::Tag => values.tag?.to_string(),
             Self::ShortDigest => values.digest?.short().to_owned(),

@@ -90,6 +90,53 @@ fn what_is_refused_is_refused_with_what_to_write(#[case] text: &str, #[case] exp
     assert!(message.contains(expected), "{message}");
 }
 
+#[rstest]
+#[case("oci:out", "oci:out:latest")]
+#[case("oci:out/alpine:3.20", "oci:out/alpine:3.20")]
+#[case("oci:./out//alpine/", "oci:out/alpine:latest")]
+#[case("oci:/mnt/./usb/out", "oci:/mnt/usb/out:latest")]
+#[case("oci:../out:1", "oci:../out:1")]
+#[case("oci:a/../b", "oci:a/../b:latest")]
+#[case("oci:.", "oci:.:latest")]
+#[case("oci:./:1", "oci:.:1")]
+#[case("oci:/", "oci:/:latest")]
+#[case("oci:/home/me@corp/a:b/out:1", "oci:/home/me@corp/a:b/out:1")]
+#[case("oci:My Images/Out_1", "oci:My Images/Out_1:latest")]
+// Without a `:` it is an image, and with one it is a directory, whatever else it could be.
+#[case("oci", "docker.io/library/oci:latest")]
+#[case("oci:3.20", "oci:3.20:latest")]
+#[case("oci:5000/alpine", "oci:5000/alpine:latest")]
+fn a_directory_has_one_name_however_it_is_written(#[case] text: &str, #[case] expected: &str) {
+    assert_eq!(full(text), expected);
+    assert_eq!(full(expected), expected);
+}
+
+#[test]
+fn a_layout_is_told_from_a_repository_of_a_registry() {
+    let named: Named = format!("oci:out/alpine:3@{DIGEST}").parse().unwrap();
+    assert_eq!(named.repository.layout(), Some(std::path::Path::new("out/alpine")));
+    assert_eq!((named.repository.registry(), named.repository.path()), ("oci", "out/alpine"));
+    assert_eq!(named.repository.name(), "alpine");
+    assert_eq!((named.tag, named.digest), (Some("3".parse().unwrap()), Some(DIGEST.parse().unwrap())));
+    assert_eq!("alpine".parse::<Repository>().unwrap().layout(), None);
+}
+
+#[rstest]
+#[case("oci:", "write oci:PATH")]
+#[case("oci::3", "write oci:PATH")]
+#[case("oci:~/out", "write the path out")]
+#[case("oci:out/{path}", "no braces")]
+#[case("oci:out\n", "no control characters")]
+#[case("oci:out:", "is not a tag")]
+#[case("oci:out:a:b", "is not a tag")]
+#[case("oci:out@", "is not a digest")]
+#[case("oci://registry.example/chart", "write `registry.example/chart`")]
+#[case("OCI:5000/alpine", "cannot be told from a directory")]
+fn what_is_no_directory_is_refused_with_what_to_write(#[case] text: &str, #[case] expected: &str) {
+    let message = text.parse::<Reference>().unwrap_err().to_string();
+    assert!(message.contains(expected), "{message}");
+}
+
 #[test]
 fn the_registry_counts_towards_the_longest_name() {
     let longest = format!("a.example/{}", "x".repeat(245));
@@ -133,6 +180,9 @@ fn a_repository_has_neither_tag_nor_digest() {
 #[case("docker.io/library/a.b/c:3", "docker.io/library/a.b/c:3")]
 // Without `library/` this would be read as the namespace a.
 #[case("docker.io/library/a/c:3", "docker.io/library/a/c:3")]
+// Without `docker.io/library/` this would be read as the directory 3.
+#[case("docker.io/library/oci:3", "docker.io/library/oci:3")]
+#[case("oci:out/alpine:3", "oci:out/alpine:3")]
 fn the_familiar_form_is_the_shortest_that_means_the_same(#[case] text: &str, #[case] expected: &str) {
     let reference: Reference = text.parse().unwrap();
     assert_eq!(reference.familiar(), expected);
@@ -200,5 +250,35 @@ proptest! {
             prop_assert_eq!(&reference.to_string().parse::<Reference>().unwrap(), &reference);
             prop_assert_eq!(&reference.familiar().parse::<Reference>().unwrap(), &reference);
         }
+    }
+
+    #[test]
+    fn a_layout_that_is_printed_is_read_as_the_same(text in "[oO]ci:(\\PC|[a-c/.:@~ ]){0,16}(:[a-z]{1,3})?") {
+        if let Ok(reference) = text.parse::<Reference>() {
+            prop_assert_eq!(&reference.to_string().parse::<Reference>().unwrap(), &reference);
+            prop_assert_eq!(&reference.familiar().parse::<Reference>().unwrap(), &reference);
+            let repository = &reference.repository;
+            prop_assert_eq!(&repository.to_string().parse::<Repository>().unwrap(), repository);
+            prop_assert!(repository.layout().is_some());
+        }
+    }
+
+    #[test]
+    fn a_directory_is_never_left_by_what_a_source_is_called(
+        source in "(oci:[a-b./]{1,12}|[a-c]{1,3}\\.[a-c]/[a-c.]{1,5}(/[a-c._-]{1,5})?|\\[::[1-9]\\]:5/a|[a-c./]{1,9}):[a-c._]{1,3}",
+        template in "oci:out/(\\{(registry|path|flatPath|name)\\}[/._-]?){1,3}",
+    ) {
+        let Ok(named) = source.parse::<Named>() else { return Ok(()) };
+        let template = Template::parse(&template, Template::REPOSITORY).unwrap();
+        let digest: Digest = DIGEST.parse().unwrap();
+        let values = Values {
+            name: "app",
+            source: &named.repository,
+            tag: named.tag.as_ref(),
+            digest: Some(&digest),
+        };
+        let Ok(repository) = template.expand(&values).unwrap().parse::<Repository>() else { return Ok(()) };
+        prop_assert!(repository.path() == "out" || repository.path().starts_with("out/"), "{}", repository);
+        prop_assert!(repository.path().split('/').all(|part| part != ".."), "{}", repository);
     }
 }

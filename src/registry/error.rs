@@ -65,11 +65,12 @@ impl Error {
         matches!(*self.cause, Cause::MissingContent { .. })
     }
 
-    /// If a manifest was refused because of what the registry lacks: the digests that it named, which may be none.
+    /// If a manifest was refused for what is in it, and not for rights, limits or sizes: the digests that the registry named,
+    /// which may be none.
     #[must_use]
-    pub fn missing(&self) -> Option<&[Digest]> {
+    pub fn refused_over(&self) -> Option<&[Digest]> {
         match &*self.cause {
-            Cause::MissingContent { answer } => Some(&answer.digests),
+            Cause::MissingContent { answer } | Cause::Refused { answer } => Some(&answer.digests),
             _ => None,
         }
     }

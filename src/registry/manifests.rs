@@ -111,7 +111,14 @@ impl Remote {
             let at = At::Digest(manifest.digest.clone());
             return self.put_manifest(&at, manifest).await.map(|()| false);
         };
-        if self.try_put(&At::Digest(manifest.digest.clone()), manifest).await? {
+        let at = At::Digest(manifest.digest.clone());
+        let is_listed = {
+            // A registry that lists them itself may lose one of two that come at the same time: olareg did.
+            let turn = self.memory().turn(self.repository().path(), subject);
+            let _turn = turn.lock().await;
+            self.try_put(&at, manifest).await?
+        };
+        if is_listed {
             self.lists_referrers();
             return Ok(true);
         }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::{class::Class, digest::Digest, registry};
+use crate::{class::Class, digest::Digest, layout, registry};
 
 /// Why a store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +10,9 @@ pub enum Error {
     /// It is in a registry.
     #[error(transparent)]
     Registry(#[from] registry::Error),
+    /// It is in a layout.
+    #[error(transparent)]
+    Layout(#[from] layout::Error),
 }
 
 impl Error {
@@ -18,6 +21,7 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             Self::Registry(error) => error.class(),
+            Self::Layout(error) => error.class(),
         }
     }
 
@@ -26,6 +30,7 @@ impl Error {
     pub fn until(&self) -> Option<Timestamp> {
         match self {
             Self::Registry(error) => error.until(),
+            Self::Layout(_) => None,
         }
     }
 
@@ -34,6 +39,7 @@ impl Error {
     pub const fn is_refusal(&self) -> bool {
         match self {
             Self::Registry(error) => error.is_refusal(),
+            Self::Layout(error) => error.is_refusal(),
         }
     }
 
@@ -42,6 +48,14 @@ impl Error {
     pub fn is_gone(&self) -> bool {
         match self {
             Self::Registry(error) => error.is_gone(),
+            Self::Layout(error) => matches!(
+                error,
+                layout::Error::NoLayout(_)
+                    | layout::Error::NoManifest { .. }
+                    | layout::Error::NoBlob { .. }
+                    | layout::Error::Digest { .. }
+                    | layout::Error::Length { .. }
+            ),
         }
     }
 
@@ -50,14 +64,22 @@ impl Error {
     pub const fn is_missing_content(&self) -> bool {
         match self {
             Self::Registry(error) => error.is_missing_content(),
+            Self::Layout(error) => error.is_missing_content(),
         }
     }
 
-    /// If a manifest was refused because of what is not there: the digests that were named, which may be none.
+    /// There is no room for what is to be written.
     #[must_use]
-    pub fn missing(&self) -> Option<&[Digest]> {
+    pub const fn is_full(&self) -> bool {
+        matches!(self, Self::Layout(layout::Error::Full { .. }))
+    }
+
+    /// If a manifest was refused for what is in it: the digests that were named, which may be none.
+    #[must_use]
+    pub fn refused_over(&self) -> Option<&[Digest]> {
         match self {
-            Self::Registry(error) => error.missing(),
+            Self::Registry(error) => error.refused_over(),
+            Self::Layout(error) => error.refused_over(),
         }
     }
 }

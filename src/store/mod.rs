@@ -16,6 +16,7 @@ pub use self::{
 };
 use crate::{
     digest::Digest,
+    layout::{self, Layout, Layouts},
     reference::{Repository, Tag},
     registry::{Account, At, Blob, Descriptor, Keychain, Listing, Manifest, Referrer, Registries, Remote},
 };
@@ -24,6 +25,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Stores {
     registries: Registries,
+    layouts: Layouts,
 }
 
 /// One repository. A clone costs a counter.
@@ -31,19 +33,24 @@ pub struct Stores {
 pub enum Store {
     /// In a registry.
     Registry(Remote),
+    /// In a directory, as an OCI image layout.
+    Layout(Layout),
 }
 
 impl Stores {
-    /// Opens repositories in these registries.
+    /// Opens repositories in these registries, and layouts.
     #[must_use]
-    pub const fn new(registries: Registries) -> Self {
-        Self { registries }
+    pub fn new(registries: Registries) -> Self {
+        Self { registries, layouts: Layouts::default() }
     }
 
     /// Opens a repository with the credential that the keychain has for it. Nothing is asked or read yet.
     #[must_use]
     pub fn open(&self, repository: &Repository, keychain: &Keychain) -> Store {
-        Store::Registry(self.registries.open(repository, keychain))
+        match repository.layout() {
+            None => Store::Registry(self.registries.open(repository, keychain)),
+            Some(_) => Store::Layout(self.layouts.open(repository)),
+        }
     }
 }
 
@@ -53,14 +60,16 @@ impl Store {
     pub fn repository(&self) -> &Repository {
         match self {
             Self::Registry(remote) => remote.repository(),
+            Self::Layout(layout) => layout.repository(),
         }
     }
 
-    /// What budgets and mounts are counted by: a registry, with the credential that is used there.
+    /// What budgets and mounts are counted by: a registry, with the credential that is used there; all layouts are one.
     #[must_use]
     pub fn account(&self) -> &Account {
         match self {
             Self::Registry(remote) => remote.account(),
+            Self::Layout(_) => Account::of_layouts(),
         }
     }
 
@@ -72,6 +81,7 @@ impl Store {
     pub async fn head_manifest(&self, at: &At) -> Result<Option<Descriptor>, Error> {
         match self {
             Self::Registry(remote) => Ok(remote.head_manifest(at).await?),
+            Self::Layout(layout) => Ok(layout.head_manifest(at).await?),
         }
     }
 
@@ -83,6 +93,7 @@ impl Store {
     pub async fn prove_absent(&self, at: &At) -> Result<bool, Error> {
         match self {
             Self::Registry(remote) => Ok(remote.prove_absent(at).await?),
+            Self::Layout(layout) => Ok(layout.prove_absent(at).await?),
         }
     }
 
@@ -94,6 +105,7 @@ impl Store {
     pub async fn get_manifest(&self, at: &At) -> Result<Manifest, Error> {
         match self {
             Self::Registry(remote) => Ok(remote.get_manifest(at).await?),
+            Self::Layout(layout) => Ok(layout.get_manifest(at).await?),
         }
     }
 
@@ -105,6 +117,7 @@ impl Store {
     pub async fn get_own_manifest(&self, at: &At) -> Result<Manifest, Error> {
         match self {
             Self::Registry(remote) => Ok(remote.get_own_manifest(at).await?),
+            Self::Layout(layout) => Ok(layout.get_manifest(at).await?),
         }
     }
 
@@ -116,6 +129,7 @@ impl Store {
     pub async fn can_read_blob(&self, blob: &Blob) -> Result<bool, Error> {
         match self {
             Self::Registry(remote) => Ok(remote.can_read_blob(blob).await?),
+            Self::Layout(layout) => Ok(layout.head_blob(&blob.digest).await? == Some(blob.size)),
         }
     }
 
@@ -127,6 +141,20 @@ impl Store {
     pub async fn put_manifest(&self, at: &At, manifest: &Manifest) -> Result<(), Error> {
         match self {
             Self::Registry(remote) => Ok(remote.put_manifest(at, manifest).await?),
+            Self::Layout(layout) => Ok(layout.put_manifest(at, manifest).await?),
+        }
+    }
+
+    /// Writes the manifest of an image that is wanted, after all that belongs to it: as [`put_manifest`](Self::put_manifest), and
+    /// by digest too it can be found afterwards.
+    ///
+    /// # Errors
+    ///
+    /// As of [`put_manifest`](Self::put_manifest).
+    pub async fn publish(&self, at: &At, manifest: &Manifest) -> Result<(), Error> {
+        match (self, at) {
+            (Self::Layout(layout), At::Digest(_)) => Ok(layout.list(manifest).await?),
+            _ => self.put_manifest(at, manifest).await,
         }
     }
 
@@ -139,6 +167,10 @@ impl Store {
     pub async fn put_referrer(&self, manifest: &Manifest) -> Result<bool, Error> {
         match self {
             Self::Registry(remote) => Ok(remote.put_referrer(manifest).await?),
+            Self::Layout(layout) => {
+                layout.list(manifest).await?;
+                Ok(true)
+            }
         }
     }
 
@@ -150,6 +182,10 @@ impl Store {
     pub async fn referrers(&self, subject: &Digest) -> Result<Listing, Error> {
         match self {
             Self::Registry(remote) => Ok(remote.referrers(subject).await?),
+            Self::Layout(layout) => {
+                let found = layout.referrers(subject).await?;
+                Ok(Listing::Referrers(found.iter().map(Referrer::descriptor).collect()))
+            }
         }
     }
 
@@ -161,6 +197,8 @@ impl Store {
     pub async fn fallback_referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, Error> {
         match self {
             Self::Registry(remote) => Ok(remote.fallback_referrers(subject).await?),
+            // They are among the others.
+            Self::Layout(_) => Ok(Vec::new()),
         }
     }
 
@@ -173,6 +211,7 @@ impl Store {
     pub async fn name_referrers(&self, subject: &Digest, ours: &[Referrer]) -> Result<Digest, Error> {
         match self {
             Self::Registry(remote) => Ok(remote.name_referrers(subject, ours).await?),
+            Self::Layout(_) => Err(layout::Error::Internal("a layout lists referrers without a tag").into()),
         }
     }
 
@@ -184,6 +223,7 @@ impl Store {
     pub async fn tags(&self) -> Result<Vec<Tag>, Error> {
         match self {
             Self::Registry(remote) => Ok(remote.tags().await?),
+            Self::Layout(layout) => Ok(layout.tags().await?),
         }
     }
 
@@ -195,6 +235,7 @@ impl Store {
     pub async fn head_blob(&self, digest: &Digest) -> Result<Option<u64>, Error> {
         match self {
             Self::Registry(remote) => Ok(remote.head_blob(digest).await?),
+            Self::Layout(layout) => Ok(layout.head_blob(digest).await?),
         }
     }
 
@@ -203,10 +244,11 @@ impl Store {
     pub fn reading(&self, blob: &Blob) -> Reading {
         match self {
             Self::Registry(remote) => Reading::Registry(remote.reading(blob)),
+            Self::Layout(layout) => Reading::Layout(layout.reading(blob)),
         }
     }
 
-    /// Asks for a blob to be taken from another repository of the same registry.
+    /// Asks for a blob to be taken from another repository of the same registry, or from another layout.
     ///
     /// # Errors
     ///
@@ -214,6 +256,8 @@ impl Store {
     pub async fn mount(&self, digest: &Digest, from: &Self) -> Result<Mount, Error> {
         match (self, from) {
             (Self::Registry(remote), Self::Registry(from)) => Ok(remote.mount(digest, from).await?.into()),
+            (Self::Layout(layout), Self::Layout(from)) => Ok(layout.mount(digest, from).await?.into()),
+            (Self::Registry(_), Self::Layout(_)) | (Self::Layout(_), Self::Registry(_)) => Ok(Mount::Refused),
         }
     }
 
@@ -225,7 +269,14 @@ impl Store {
     pub async fn start_upload(&self) -> Result<Upload, Error> {
         match self {
             Self::Registry(remote) => Ok(Upload::Registry(remote.start_upload().await?)),
+            Self::Layout(layout) => Ok(Upload::Layout(layout.start_upload().await?)),
         }
+    }
+}
+
+impl From<Layout> for Store {
+    fn from(layout: Layout) -> Self {
+        Self::Layout(layout)
     }
 }
 

@@ -6,13 +6,18 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream::BoxStream};
 
 use super::Error;
-use crate::registry::{self, Blob};
+use crate::{
+    layout,
+    registry::{self, Blob},
+};
 
 /// A blob at its source. A clone is the same reading, of which somebody else takes the bytes from here on.
 #[derive(Clone)]
 pub enum Reading {
     /// It is in a registry.
     Registry(registry::Reading),
+    /// It is in a layout.
+    Layout(layout::Reading),
 }
 
 /// An open session in which one blob is written.
@@ -20,6 +25,8 @@ pub enum Reading {
 pub enum Upload {
     /// In a registry.
     Registry(registry::Upload),
+    /// In a layout.
+    Layout(layout::Upload),
 }
 
 /// What came of a mount.
@@ -44,6 +51,7 @@ impl Reading {
     pub fn from(&self, from: u64) -> BoxStream<'static, Result<Bytes, Error>> {
         match self {
             Self::Registry(reading) => reading.from(from).map_err(Error::from).boxed(),
+            Self::Layout(reading) => reading.from(from).map_err(Error::from).boxed(),
         }
     }
 }
@@ -64,6 +72,7 @@ impl Upload {
     {
         match self {
             Self::Registry(upload) => Ok(upload.put(blob, offset, body).await?),
+            Self::Layout(upload) => Ok(upload.put(blob, offset, body).await?),
         }
     }
 
@@ -75,6 +84,7 @@ impl Upload {
     pub async fn offset(&mut self) -> Result<Option<u64>, Error> {
         match self {
             Self::Registry(upload) => Ok(upload.offset().await?),
+            Self::Layout(upload) => Ok(upload.offset()),
         }
     }
 
@@ -82,6 +92,17 @@ impl Upload {
     pub async fn cancel(self) {
         match self {
             Self::Registry(upload) => upload.cancel().await,
+            // What was written goes with it.
+            Self::Layout(upload) => drop(upload),
+        }
+    }
+}
+
+impl From<layout::Mount> for Mount {
+    fn from(mount: layout::Mount) -> Self {
+        match mount {
+            layout::Mount::Mounted => Self::Mounted,
+            layout::Mount::Upload(upload) => Self::Upload(Upload::Layout(upload)),
         }
     }
 }

@@ -127,7 +127,11 @@ pub(super) fn secret_name() -> Rule {
 
 pub(super) fn select_or_tag() -> Rule {
     rule(
-        r"!has(self.select) || !self.source.matches(r'(:[^/]*|@.*)$')",
+        // In the path of a layout, `:` and `@` are no more than letters.
+        concat!(
+            r"!has(self.select) || !(self.source.startsWith('oci:') ",
+            r"? self.source.matches(r'^oci:(.*/)?[^/:@]*[:@][^/]*$') : self.source.matches(r'(:[^/]*|@.*)$'))"
+        ),
         "the source names a tag or a digest already, which leaves nothing to select: leave that out of source, or \
          leave select out",
     )

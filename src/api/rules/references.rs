@@ -39,15 +39,23 @@ const COMPONENT: &str = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*";
 const NAMESPACE: &str = r"[a-z0-9]+(?:(?:_|__|-+)[a-z0-9]+)*";
 const TAG: &str = r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}";
 const DIGEST: &str = r"(?:sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})";
+/// What the path of a layout may have. Only behind its last `/` do `:` and `@` begin a tag and a digest.
+const ANY: &str = r"[^\p{Cc}{}]";
+/// The same, behind its last `/`.
+const LAST: &str = r"[^\p{Cc}{}/:@]";
 /// Tags under which registries without the referrers API keep an image's referrers, and cosign its signatures.
 const FALLBACK: &str = r"sha(256|512)-[a-f0-9]{64,}";
+/// The words of a target's repository.
+const WORD: &str = r"\{(?:registry|path|flatPath|name)\}";
+
 pub(in crate::api) fn source() -> Rule {
     rule(
         whole(&format!(
-            "(?:(?:{REGISTRY}|{NAMESPACE})(?:/{COMPONENT})+|{COMPONENT})(?::{TAG})?(?:@{DIGEST})?"
+            "(?:(?:{REGISTRY}|{NAMESPACE})(?:/{COMPONENT})+|{COMPONENT}|oci:(?:{ANY}*/{LAST}*|{LAST}+))(?::{TAG})?\
+             (?:@{DIGEST})?"
         )),
         "not an image reference: write [registry/]path[:tag][@digest], without https:// and with the path in lower \
-         case, such as docker.io/library/alpine:3.20",
+         case, such as docker.io/library/alpine:3.20, or oci:PATH[:tag][@digest] for a directory",
     )
 }
 
@@ -76,20 +84,22 @@ pub(in crate::api) fn no_fallback() -> Rule {
 
 pub(in crate::api) fn repository() -> Rule {
     // What words become begins and ends as components do.
-    let word = r"(?:[a-z0-9]|\{(?:registry|path|flatPath|name)\})+";
+    let word = format!("(?:[a-z0-9]|{WORD})+");
     let part = format!(r"{word}(?:(?:\.|_|__|-+){word})*");
     let namespace = format!("{word}(?:(?:_|__|-+){word})*");
     rule(
-        whole(&format!("(?:{REGISTRY}|{namespace})(?:/{part})*")),
+        whole(&format!(
+            r"(?:{REGISTRY}|{namespace})(?:/{part})*|oci:(?:(?:{ANY}|{WORD})*/)?(?:{LAST}|{WORD})+/*"
+        )),
         "not a repository: write registry/path without a tag, with the path in lower case and of the words {registry}, \
-         {path}, {flatPath} and {name}, such as registry.corp.example/mirror/{path}",
+         {path}, {flatPath} and {name}, such as registry.corp.example/mirror/{path}, or oci:out/{path} for a directory",
     )
 }
 
 /// Or a source's name would decide which registry gets the credentials, or a typing error would publish on Docker Hub.
 pub(in crate::api) fn repository_names_registry() -> Rule {
     rule(
-        r"self.matches(r'^(?:[^/{}]*[.:][^/{}]*|(?i:localhost))/')",
+        r"self.matches(r'^(?:(?:[^/{}]*[.:][^/{}]*|(?i:localhost))/|oci:)')",
         "no registry in front of the first /: write it out, such as registry.corp.example/{registry}/{path}, or \
          docker.io for Docker Hub",
     )

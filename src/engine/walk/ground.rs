@@ -109,6 +109,13 @@ impl Ground {
         }
     }
 
+    /// The manifests of one image, as far as they are known.
+    pub(super) fn manifests(&self, walk: &Walk) -> Vec<Digest> {
+        let mut manifests = Vec::new();
+        self.visit(walk, |digest, _| manifests.push(digest.clone()));
+        manifests
+    }
+
     /// What is to be read next.
     fn unread(&self, walks: &[Walk]) -> BTreeSet<Digest> {
         let mut unread = BTreeSet::new();

@@ -4,13 +4,14 @@
 //! and of each blob one byte, from each repository once.
 
 mod ground;
+mod referring;
 
 use std::collections::{BTreeMap, HashMap};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use self::ground::Ground;
-use super::{Access, Engine, error::Error, progress::Event, tree::Tree};
+use super::{Access, Engine, belongings::Listings, error::Error, progress::Event, tree::Tree};
 use crate::{
     digest::Digest,
     plan::{Walk, Walked},
@@ -33,11 +34,13 @@ impl Engine {
         for walk in walks {
             places.entry((walk.target.clone(), walk.repository.clone())).or_default().push(walk);
         }
+        let sources = &Listings::default();
         let places = places.into_iter().map(|((target, repository), walks)| async move {
             let store = self.stores.open(&repository, access.target(&target));
             let ground = Ground::survey(&store, &walks).await;
-            let walked = walks.into_iter().map(|walk| {
-                let walked = ground.walk(&walk);
+            let signed = self.referring(&store, &ground, &walks, sources, access).await;
+            let walked = walks.into_iter().zip(signed).map(|(walk, signed)| {
+                let walked = ground.walk(&walk).and(signed);
                 self.progress.tell(&Event::Walked { walk: &walk, walked: &walked });
                 (walk, walked)
             });

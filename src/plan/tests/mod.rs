@@ -188,7 +188,7 @@ impl World {
         if record.source_digest.as_ref() != Some(digest) {
             record.first_seen = None;
         }
-        record.first_seen.get_or_insert(self.now());
+        record.first_seen.get_or_insert_with(|| self.now());
         record.source_digest = Some(digest.clone());
         record.source = Some(action.source.repository.to_string());
         let reference = action.destination.to_string();
@@ -199,10 +199,10 @@ impl World {
         let (target, how) = (&action.target, (origin, state));
         let mut entry = TargetRecord::new(target, reference, digest.clone(), how, now);
         entry.referrers =
-            action.referrers.clone().or(before.as_ref().and_then(|before| before.referrers.clone()));
+            action.referrers.clone().or_else(|| before.as_ref().and_then(|before| before.referrers.clone()));
         // A copy counts as a walk; and so does a look that is due.
         entry.checked = before.and_then(|before| before.checked).filter(|_| action.referrers.is_none());
-        entry.checked.get_or_insert(self.now());
+        entry.checked.get_or_insert_with(|| self.now());
         record.targets.push(entry);
         self.records.put(record);
     }

@@ -1,6 +1,7 @@
 //! Manifests: the bytes as they came, and the little that has to be understood of them.
 
 mod descriptor;
+mod object;
 mod parse;
 mod subset;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{
     Blob, DOCKER_LIST, DOCKER_MANIFEST, Descriptor, ManifestError, OCI_ARTIFACT, OCI_INDEX, OCI_MANIFEST,
-    descriptor::Raw,
+    descriptor::Raw, object::Object,
 };
 use crate::{digest::Digest, text::excerpt};
 
@@ -29,13 +29,13 @@ struct Body {
     #[serde(rename = "mediaType", default)]
     media_type: Option<String>,
     #[serde(default)]
-    manifests: Option<Vec<Raw>>,
+    manifests: Option<Vec<Object<Raw>>>,
     #[serde(default)]
-    config: Option<Raw>,
+    config: Option<Object<Raw>>,
     #[serde(default)]
-    layers: Option<Vec<Raw>>,
+    layers: Option<Vec<Object<Raw>>>,
     #[serde(default)]
-    blobs: Option<Vec<Raw>>,
+    blobs: Option<Vec<Object<Raw>>>,
     #[serde(rename = "fsLayers", default)]
     fs_layers: Option<serde::de::IgnoredAny>,
     #[serde(default)]
@@ -85,12 +85,10 @@ pub(super) fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Parts, M
     Ok(Parts { media_type, children, blobs, subject, is_index })
 }
 
-/// Reads a JSON object: the parser would take an array for one, whose values stand in the order of the fields.
+/// Reads a JSON object.
 fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, ManifestError> {
-    if !bytes.trim_ascii_start().starts_with(b"{") {
-        return Err(ManifestError::Malformed("it is no JSON object".to_owned()));
-    }
-    serde_json::from_slice(bytes).map_err(|error| ManifestError::Malformed(excerpt(&error.to_string())))
+    let read = serde_json::from_slice::<Object<T>>(bytes);
+    read.map(|Object(read)| read).map_err(|error| ManifestError::Malformed(excerpt(&error.to_string())))
 }
 
 /// A media type without its parameters, lower case.
@@ -112,27 +110,27 @@ impl Descriptors {
             #[serde(rename = "mediaType", default)]
             media_type: Option<String>,
             #[serde(default)]
-            manifests: Option<Vec<Raw>>,
+            manifests: Option<Vec<Object<Raw>>>,
         }
         let List { media_type, manifests } = object(bytes)?;
         Ok(Self { media_type, descriptors: children(manifests.unwrap_or_default())? })
     }
 }
 
-fn children(raw: Vec<Raw>) -> Result<Vec<Descriptor>, ManifestError> {
+fn children(raw: Vec<Object<Raw>>) -> Result<Vec<Descriptor>, ManifestError> {
     if raw.len() > MOST_CHILDREN {
         return Err(ManifestError::TooMany { found: raw.len(), what: "manifests", most: MOST_CHILDREN });
     }
-    raw.into_iter().map(Raw::check).collect()
+    raw.into_iter().map(|Object(raw)| raw.check()).collect()
 }
 
-fn unique_blobs(raw: Vec<Raw>) -> Result<Vec<Blob>, ManifestError> {
+fn unique_blobs(raw: Vec<Object<Raw>>) -> Result<Vec<Blob>, ManifestError> {
     if raw.len() > MOST_BLOBS {
         return Err(ManifestError::TooMany { found: raw.len(), what: "blobs", most: MOST_BLOBS });
     }
     let mut seen = std::collections::HashSet::new();
     let mut blobs = Vec::with_capacity(raw.len());
-    for raw in raw.into_iter().filter(|raw| !raw.is_foreign()) {
+    for Object(raw) in raw.into_iter().filter(|Object(raw)| !raw.is_foreign()) {
         let Descriptor { digest, size, .. } = raw.check()?;
         if seen.insert(digest.clone()) {
             blobs.push(Blob { digest, size });

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Manifest, ManifestError};
+use super::{Manifest, ManifestError, object::Object};
 use crate::{
     digest::Digest,
     platform::{Platform, Platforms},
@@ -109,10 +109,10 @@ impl Manifest {
     ///
     /// [`ManifestError::Malformed`] for what is no index. What an index says of platforms is never an error.
     pub fn subset(&self, platforms: &Platforms) -> Result<Subset, ManifestError> {
-        let entries: Vec<Entry<'_>> = read(&self.bytes)?;
+        let entries: Vec<Object<Entry<'_>>> = read(&self.bytes)?;
         let mut verdicts: HashMap<Digest, bool> = HashMap::new();
         let mut children: Vec<(Child, Option<String>)> = Vec::with_capacity(entries.len());
-        for entry in entries {
+        for Object(entry) in entries {
             let digest: Digest = entry.digest.parse()?;
             let platform = entry.platform();
             let verdict = match &platform {
@@ -186,7 +186,7 @@ fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<Vec<T>, ManifestError
         #[serde(default)]
         manifests: Option<Vec<T>>,
     }
-    let index: Index<T> = serde_json::from_slice(bytes)
+    let Object(index): Object<Index<T>> = serde_json::from_slice(bytes)
         .map_err(|error| ManifestError::Malformed(excerpt(&error.to_string())))?;
     Ok(index.manifests.unwrap_or_default())
 }
@@ -220,13 +220,14 @@ struct Annotations {
 
 impl Entry<'_> {
     fn platform(&self) -> Option<Platform> {
-        let RawPlatform { os, architecture, variant } = serde_json::from_str(self.platform?.get()).ok()?;
+        let Object(platform): Object<RawPlatform> = serde_json::from_str(self.platform?.get()).ok()?;
+        let RawPlatform { os, architecture, variant } = platform;
         Platform::found(&os, &architecture, variant.as_deref())
     }
 
     /// What this is an attestation of, if it is one.
     fn attested(&self) -> Option<String> {
-        let annotations: Annotations = serde_json::from_str(self.annotations?.get()).ok()?;
+        let Object(annotations): Object<Annotations> = serde_json::from_str(self.annotations?.get()).ok()?;
         (annotations.kind == ATTESTATION).then_some(annotations.of)
     }
 }

@@ -144,6 +144,10 @@ fn a_size_that_is_none_is_refused(#[case] size: Value) {
 #[rstest]
 #[case("{}")]
 #[case("[]")]
+#[case(r#"[2, "application/vnd.oci.image.index.v1+json", []]"#)]
+#[case(
+    r#"{"manifests": [["x", "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 1]]}"#
+)]
 #[case("")]
 #[case("null")]
 #[case(r#"{"config": {"digest": "sha256:x", "size": 1}}"#)]

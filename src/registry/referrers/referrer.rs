@@ -54,6 +54,13 @@ impl Referrer {
         }
     }
 
+    /// Names its manifest.
+    #[must_use]
+    pub fn descriptor(&self) -> Descriptor {
+        let Self { media_type, digest, size, .. } = self;
+        Descriptor { digest: digest.clone(), size: *size, media_type: media_type.clone() }
+    }
+
     /// The digest of its manifest.
     #[must_use]
     pub const fn digest(&self) -> &Digest {

@@ -227,7 +227,7 @@ async fn every_digest_that_is_missing_is_known_however_a_registry_names_it() {
         let fake = Fake::start(move |_, _| reply(400).body(body.clone())).await;
         let error = open(&fake).put_manifest(&tag("1"), &manifest()).await.unwrap_err();
         let expected: Vec<_> = (0..count).map(digest).collect();
-        assert_eq!(error.missing(), Some(expected.as_slice()), "{error:?}");
+        assert_eq!(error.refused_over(), Some(expected.as_slice()), "{error:?}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is remembered through failures, crashes and other people's pushes.
 
+mod platforms;
 mod stale;
 mod writes;
 

@@ -86,7 +86,7 @@ fn what_is_for_no_platform_is_kept_and_an_attestation_of_nothing_is_not() {
 #[rstest]
 #[case(json!(null))]
 #[case(json!("linux/amd64"))]
-#[case(json!(["linux"]))]
+#[case(json!(["linux", "amd64"]))]
 #[case(json!({}))]
 #[case(json!({"os": "linux"}))]
 #[case(json!({"os": 7, "architecture": {}}))]
