@@ -42,6 +42,7 @@ pub struct Selection {
 
 /// One (image, tag) that was selected.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is said of it by somebody else")]
 pub(super) struct Artifact {
     pub(super) image: Arc<Image>,
     /// The source's tag; none if the source is pinned by digest alone.
@@ -161,7 +162,7 @@ pub fn select(wanted: &Wanted, listings: &Listings, records: &Records, now: Time
 fn age(filter: &Filter, image: &Image, record: Option<&Record>, now: Timestamp) -> Age {
     let (Some(least), Some(record)) = (filter.min_age(), record) else { return Age::Unknown };
     let is_mirrored = record.targets.iter().any(|entry| entry.unwanted_since.is_none());
-    let known = image.is_read_as(record).then(|| Candidates::of(record)).unwrap_or_default();
+    let known = if image.is_read_as(record) { Candidates::of(record) } else { Candidates::default() };
     if is_mirrored || known.old_enough(age::least(least), now).next().is_some() {
         Age::Enough
     } else if known.is_empty() {
