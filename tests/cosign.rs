@@ -29,7 +29,7 @@ impl Cosign {
     async fn new() -> Self {
         let cosign = Self { folder: tempfile::tempdir().unwrap() };
         std::fs::write(cosign.path().join("predicate.json"), r#"{"built": "by hand"}"#).unwrap();
-        expect(cosign.run(&["generate-key-pair"]).await, 0);
+        expect(&cosign.run(&["generate-key-pair"]).await, 0);
         cosign
     }
 
@@ -51,7 +51,7 @@ impl Cosign {
         let attest = ["attest", "--key", "cosign.key", "--type", "custom", "--predicate", "predicate.json"];
         for command in [sign, [&attest[..], &OFFLINE].concat()] {
             let arguments: Vec<&str> = command.into_iter().chain(form).chain([image]).collect();
-            expect(self.run(&arguments).await, 0);
+            expect(&self.run(&arguments).await, 0);
         }
     }
 
@@ -69,7 +69,7 @@ impl Cosign {
     }
 }
 
-fn expect(output: Output, code: i32) {
+fn expect(output: &Output, code: i32) {
     assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -79,7 +79,7 @@ async fn what_cosign_signed_and_attested_verifies_on_every_kind_of_target() {
         tokio::join!(Cosign::new(), Registry::v3().start(), Registry::olareg().start());
     let targets = tokio::join!(Registry::v3().start(), Registry::v2_8().start(), Registry::olareg().start());
     let targets = [&targets.0, &targets.1, &targets.2];
-    let (mut images, mut signs) = (String::new(), Vec::new());
+    let (mut images, mut signs) = (Vec::new(), Vec::new());
     let mut names = Vec::new();
     for (source, of) in [(&v3, "v3"), (&olareg, "olareg")] {
         for is_old in [false, true] {
@@ -89,10 +89,10 @@ async fn what_cosign_signed_and_attested_verifies_on_every_kind_of_target() {
                 Image::multi(names.len() as u64, &["linux/amd64", "linux/arm64"], &[2_000]),
             );
             source.push(&name, "v1", &image).await;
-            images += &format!(
-                "- {{name: {of}-{form}, source: '{}/{name}:v1', referrers: Require}}\n",
+            images.push(format!(
+                "- {{name: {of}-{form}, source: '{}/{name}:v1', referrers: Require}}",
                 source.host()
-            );
+            ));
             signs.push((format!("{}/{name}@{}", source.host(), image.digest()), is_old));
             names.push((name, is_old));
         }
@@ -105,10 +105,10 @@ async fn what_cosign_signed_and_attested_verifies_on_every_kind_of_target() {
         assert_eq!((has(".sig"), has(".att")), (*is_old, *is_old), "{tags:?}");
     }
     let places = targets.iter().enumerate();
-    let places: String = places
-        .map(|(n, target)| format!("- {{name: t{n}, repository: '{}/{{path}}'}}\n", target.host()))
+    let places: Vec<String> = places
+        .map(|(n, target)| format!("- {{name: t{n}, repository: '{}/{{path}}'}}", target.host()))
         .collect();
-    Desk::new(&format!("images:\n{images}targets:\n{places}")).synced().await;
+    Desk::new(&format!("images:\n{}\ntargets:\n{}", images.join("\n"), places.join("\n"))).synced().await;
     // An image that came without what signs it does not verify, so the others do for what came with them.
     let (bare, is_old) = &names[0];
     let image = v3.manifest(bare, "v1").await.unwrap();

@@ -53,15 +53,17 @@ const NAMES: [(&str, &str, usize); 4] =
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_instant_a_run_is_killed_at_every_tag_is_complete_and_the_next_run_finishes() {
-    kill(Work { is_signed: false, kills: kills(), requests: 155, manifests: 90 }).await;
+    let seen = kill(Work { is_signed: false, kills: kills(), requests: 155, manifests: 90 }).await;
+    println!("{seen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_instant_a_run_is_killed_at_no_tag_is_there_without_all_that_signs_it() {
-    kill(Work { is_signed: true, kills: kills() / 2, requests: 460, manifests: 230 }).await;
+    let seen = kill(Work { is_signed: true, kills: kills() / 2, requests: 460, manifests: 230 }).await;
+    println!("{seen:?}");
 }
 
-async fn kill(work: Work) {
+async fn kill(work: Work) -> Seen {
     let lanes = (0..LANES).map(|lane| async move {
         let mut random = fastrand::Rng::with_seed(lane as u64);
         let (mut seen, mut left) = (Seen::default(), work.kills.div_ceil(LANES));
@@ -76,10 +78,10 @@ async fn kill(work: Work) {
     });
     let mut seen = Seen::default();
     futures::future::join_all(lanes).await.into_iter().for_each(|lane| seen += lane);
-    println!("{seen:?}");
     // The instants are spread over the runs: tags were met that had not come, not moved, and moved.
     assert!(seen.absent > 0 && seen.old > 0 && seen.new > 0, "{seen:?}");
     assert!(seen.mounted > 0, "the base that repositories share is mounted: {seen:?}");
+    seen
 }
 
 /// What was met after kills.

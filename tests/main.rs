@@ -14,9 +14,11 @@
 mod apiserver;
 mod command;
 mod cosign;
+mod deep;
 mod faults;
 mod kill;
 mod layout;
+mod minage;
 mod oracles;
 mod pair;
 mod platforms;

@@ -198,8 +198,10 @@ async fn a_target_that_takes_no_referrer_of_what_it_lacks_gets_the_root_first_an
     }
 }
 
-/// Requests that tell what refers to images, and what they are called.
-fn telling() -> Vec<(&'static str, Options, fn(&Parts) -> bool)> {
+/// Requests that tell what refers to images: what they are called, the source, and which they are.
+type Telling = (&'static str, Options, fn(&Parts) -> bool);
+
+fn telling() -> Vec<Telling> {
     vec![
         ("the list of tags", Registry::v3(), |request| request.uri.path().ends_with("/tags/list")),
         ("the API", Registry::olareg(), |request| request.uri.path().contains("/referrers/")),
@@ -518,19 +520,63 @@ async fn several_tags_and_targets_of_one_image_share_one_reading_of_what_belongs
 async fn blobs_that_all_signatures_have_in_common_are_sent_once_to_a_registry() {
     let (source, target) = tokio::join!(Registry::v3().start(), Registry::v3().start());
     let to = Proxy::start(&target.host()).await;
-    let mut images = String::new();
+    let mut images = Vec::new();
     for n in 0..6 {
         let (name, image) = (format!("app-{n}"), Image::single(n, &[1_000]));
         source.push(&name, "v1", &image).await;
         for what in ["signature", "SBOM"] {
             source.refer(&name, image.digest(), &Statement::about(&image.root, what)).await;
         }
-        images += &format!("- {{name: {name}, source: '{}/{name}:v1'}}\n", source.host());
+        images.push(format!("- {{name: {name}, source: '{}/{name}:v1'}}", source.host()));
     }
-    let spec = format!("images:\n{images}targets:\n- {{name: t, repository: '{}/{{path}}'}}", to.host());
-    Desk::new(&spec).synced().await;
+    let target = format!("targets:\n- {{name: t, repository: '{}/{{path}}'}}", to.host());
+    Desk::new(&format!("images:\n{}\n{target}", images.join("\n"))).synced().await;
     let empty = Blob::of("{}").digest;
     let requests = to.requests();
     let sends = requests.iter().filter(|seen| seen.method == Method::PUT && seen.path.ends_with(empty.hex()));
     assert_eq!(sends.count(), 1);
+}
+
+#[tokio::test]
+async fn a_deep_check_brings_back_what_refers_to_an_image_and_was_lost_on_the_target() {
+    for target in [Registry::v3(), Registry::olareg()] {
+        let pair = signed(Registry::v3(), target).await;
+        let desk = Pair::desk(&pair.source.host(), &pair.target.host());
+        desk.synced().await;
+        desk.a_day_later();
+        let root = pair.image.digest();
+        let deep = async || desk.run(&["sync", "--deep", "-f", "sync.yaml"]).await.expect(0);
+        assert!(deep().await.stdout.contains("1 in sync"));
+        let has_api = pair.target.has_referrers_api(APP, root).await;
+        let signature = pair.target.referrers(APP, root).await[0]["digest"].as_str().unwrap().to_owned();
+        let losses: [&dyn Fn() -> futures::future::BoxFuture<'static, ()>; 3] = [
+            &|| {
+                let (target, tag) = (Http::plain(&pair.target.host()), tag(root, ".sig"));
+                Box::pin(async move { target.delete(APP, &tag).await })
+            },
+            &|| {
+                let (target, signature) = (Http::plain(&pair.target.host()), signature.clone());
+                Box::pin(async move { target.delete(APP, &signature).await })
+            },
+            // Whoever writes an index without a look at what is there.
+            &|| {
+                let (target, tag) = (Http::plain(&pair.target.host()), tag(root, ""));
+                Box::pin(async move {
+                    if !has_api {
+                        target.put_manifest(APP, &tag, &Statement::index(&[])).await;
+                    }
+                })
+            },
+        ];
+        for (n, lose) in losses.iter().enumerate() {
+            lose().await;
+            let is_lost = n < 2 || !has_api;
+            // What is only compared by digests is in sync all the same.
+            assert!(desk.synced().await.stdout.contains("1 in sync"));
+            let ran = deep().await;
+            assert_eq!(ran.stdout.contains("repaired"), is_lost, "{}", ran.stdout);
+            assert_same(&pair.source, &pair.target, root, SIGNED).await;
+            assert!(deep().await.stdout.contains("1 in sync"));
+        }
+    }
 }

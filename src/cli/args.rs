@@ -37,6 +37,12 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub registries: Option<PathBuf>,
 
+    /// Look for all that belongs to what is on the targets, down to each blob, by reading; what is missing is sent again.
+    ///
+    /// Without it that is done for what was not looked at for the spec's deepInterval, 24h if it says nothing.
+    #[arg(long)]
+    pub deep: bool,
+
     /// How to print the result.
     ///
     /// Default: a table, or for `plan` lines with a sign each.
@@ -127,6 +133,11 @@ impl SyncArgs {
     /// Refuses what can never work, before anything is done.
     pub(super) fn check(&self) -> Result<(), Usage> {
         self.run.check()?;
+        if self.watch && self.run.deep {
+            let message =
+                "--deep: with --watch that is done again and again, as often as the spec's deepInterval says";
+            return Err(Usage(message.to_owned()));
+        }
         match self.files.files.iter().find(|input| self.watch && !load::can_be_read_again(input)) {
             Some(Input::Path(path)) => Err(Usage(format!(
                 "--filename {}: not a file or folder, and --watch reads it again and again: write what it gives into a file",

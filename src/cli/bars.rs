@@ -80,7 +80,7 @@ impl Bars {
                     bar.finish_and_clear();
                 }
             }
-            Event::Mounted { .. } | Event::Present { .. } => self.copies.tick(),
+            Event::Mounted { .. } | Event::Present { .. } | Event::Walked { .. } => self.copies.tick(),
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 use super::{bars::Bars, run::interrupted};
 use crate::{
     engine::{Applied, Event, Outcome, Progress},
-    plan::{Action, Plan},
+    plan::{Action, Kind, Plan, Walk, Walked},
 };
 
 /// Where all runs of a process tell of themselves: bars on a terminal, log lines elsewhere.
@@ -54,10 +54,28 @@ impl Display {
 }
 
 fn log(event: &Event<'_>) {
+    if let Event::Walked { walk: Walk { repository, digest, target, .. }, walked } = event {
+        match walked {
+            Walked::Whole => tracing::debug!(%target, %repository, %digest, "all of it is there"),
+            Walked::Broken { missing, count } => {
+                tracing::warn!(%target, %repository, %digest, count, missing = missing.join(", "), "broken on the target");
+            }
+            Walked::Failed { class, message, .. } => {
+                tracing::error!(%target, %repository, %digest, %class, error = message, "could not be looked at");
+            }
+        }
+    }
     if let Event::Finished { action, outcome } = event {
         let Action { image, destination, source, .. } = action;
         match outcome {
-            Outcome::Written => tracing::info!(%image, %source, %destination, "copied"),
+            Outcome::Written => {
+                let done = match action.kind {
+                    Kind::Amend { repair: true, .. } => "repaired",
+                    Kind::Amend { .. } => "amended",
+                    _ => "copied",
+                };
+                tracing::info!(%image, %source, %destination, "{done}");
+            }
             Outcome::Failed(error) => {
                 tracing::error!(%image, %source, %destination, class = %error.class(), error = error.message(), "failed");
             }

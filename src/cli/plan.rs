@@ -18,8 +18,14 @@ pub(super) fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
     let shared = Shared::look(&args.run)?;
     super::runtime()?.block_on(async {
         let (members, suspended) = sync::divide(shared.members(&manifests)?);
-        let plans =
-            run::plan(&shared.engine(Progress::silent()), &members, &suspended, Timestamp::now()).await;
+        let plans = run::plan(
+            &shared.engine(Progress::silent()),
+            &members,
+            &suspended,
+            args.run.deep,
+            Timestamp::now(),
+        )
+        .await;
         print(show::plans(&plans, args.run.output, color)?.as_bytes())?;
         let kinds = || plans.iter().flat_map(|plan| &plan.actions).map(|action| &action.kind);
         Ok(if kinds().any(|kind| matches!(kind, Kind::Failed { .. } | Kind::Conflict)) {

@@ -11,9 +11,11 @@ use crate::{
     records::{self, Records},
 };
 
-/// Lists the sources' tags, and selects.
-pub(super) async fn choose(engine: &Engine, member: &Member) -> Selection {
-    select(&member.wanted, &engine.list(&member.wanted, &member.access).await)
+/// Lists the sources' tags, and selects; `deep` has all that is on the targets looked at.
+pub(super) async fn choose(engine: &Engine, member: &Member, deep: bool) -> Selection {
+    let listings = engine.list(&member.wanted, &member.access).await;
+    let selection = select(&member.wanted, &listings, &member.journal.records(), Timestamp::now());
+    if deep { selection.deeply() } else { selection }
 }
 
 /// Looks at what the plan rests on.
@@ -53,9 +55,10 @@ pub(super) async fn plan(
     engine: &Engine,
     members: &[Member],
     suspended: &[Member],
+    deep: bool,
     now: Timestamp,
 ) -> Vec<Plan> {
-    let selections = join_all(members.iter().map(|member| choose(engine, member))).await;
+    let selections = join_all(members.iter().map(|member| choose(engine, member, deep))).await;
     let records: Vec<Records> =
         members.iter().chain(suspended).map(|member| member.journal.records()).collect();
     let selected = selections.iter().map(Some).chain(suspended.iter().map(|_| None));

@@ -51,7 +51,7 @@ async fn once(
     let engine = shared.engine(display.progress());
     let (members, suspended) = divide(members);
     let plans = tokio::select! {
-        plans = run::plan(&engine, &members, &suspended, Timestamp::now()) => plans,
+        plans = run::plan(&engine, &members, &suspended, args.run.deep, Timestamp::now()) => plans,
         // Nothing was begun, so nothing has to be ended.
         () = stop.cancelled() => return Ok(Exit::Interrupted),
     };

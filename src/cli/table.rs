@@ -17,13 +17,18 @@ const ROWS: usize = 40;
 
 /// One row an action, those that need a person last, where the eye is; and a line that sums up.
 pub(super) fn render<'a>(applied: impl Iterator<Item = (&'a str, &'a Applied)>, colour: bool) -> String {
-    let rows: Vec<Row> = applied
-        .flat_map(|(object, applied)| {
-            applied.results().map(|(action, outcome, trouble)| Row::new(object, action, outcome, trouble))
-        })
-        .collect();
-    if rows.is_empty() {
+    let (mut rows, mut waiting) = (Vec::new(), String::new());
+    for (object, applied) in applied {
+        let results = applied.results();
+        rows.extend(results.map(|(action, outcome, trouble)| Row::new(object, action, outcome, trouble)));
+        let images = applied.plan.images.iter().filter_map(|image| Some((&image.image, image.waiting?)));
+        waiting.extend(images.map(|(image, waiting)| format!("{object} {image}: {waiting}\n")));
+    }
+    if rows.is_empty() && waiting.is_empty() {
         return "Nothing is selected.\n".to_owned();
+    }
+    if rows.is_empty() {
+        return waiting;
     }
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
@@ -51,7 +56,7 @@ pub(super) fn render<'a>(applied: impl Iterator<Item = (&'a str, &'a Applied)>, 
             if colour { result.fg(row.colour) } else { result },
         ]);
     }
-    format!("{table}\n{}{}\n", details(&rows), summary(&rows))
+    format!("{table}\n{}{waiting}{}\n", details(&rows), summary(&rows))
 }
 
 /// What people have to know about rows that are not as they should be, each once: one trouble may fail many rows.

@@ -20,6 +20,7 @@ use super::{
     sparse::{Grounds, Shown},
     transfer::Errand,
     tree::Tree,
+    walk,
     wants::Want,
 };
 use crate::{
@@ -225,7 +226,7 @@ impl Run<'_> {
             tags.push(self.tag(&shown, action, target).await);
         }
         if tags.iter().any(Result::is_ok)
-            && let Err(error) = check(tree, &shown, &named, target).await
+            && let Err(error) = check(tree, place, (&shown, &named), target).await
         {
             // What failed by itself keeps its own reason.
             tags.iter_mut().filter(|tag| tag.is_ok()).for_each(|tag| *tag = Err(error.clone()));
@@ -281,14 +282,19 @@ impl Run<'_> {
     }
 }
 
-/// Looks whether all that a tag needs is there, now that it points at it.
+/// Looks whether all that a tag needs is there, now that it points at it. Where it was said to be and was not, only reading
+/// tells.
 async fn check(
     tree: &Tree,
-    shown: &Shown<'_>,
-    named: &belongings::Named,
+    place: &Place,
+    (shown, named): (&Shown<'_>, &belongings::Named),
     target: &Store,
 ) -> Result<(), Error> {
-    check_children(tree, target).await?;
+    if place.repair {
+        walk::read_back(tree, shown.manifest, target).await?;
+    } else {
+        check_children(tree, target).await?;
+    }
     belongings::check(&tree.belongings, shown, named, target).await
 }
 

@@ -52,6 +52,16 @@ pub enum Error {
         "the tag was published, and it could not be checked whether the target has all that belongs to it"
     )]
     Unchecked(#[source] Arc<store::Error>),
+    /// What a deep check found to be missing was sent again, and cannot be read all the same.
+    #[error("{repository} took what was missing again and still does not give {first}{}", more(*.count))]
+    StillBroken {
+        /// The target.
+        repository: Repository,
+        /// The first of what is missing.
+        first: String,
+        /// How much is.
+        count: usize,
+    },
     /// Indexes are nested deeper than any real image.
     #[error("the indexes of {image}@{digest} are nested more than 4 levels deep")]
     TooDeep {
@@ -155,6 +165,11 @@ pub enum Error {
     Interrupted,
 }
 
+/// ` and 2 more`, of so many of which one is named.
+fn more(count: usize) -> String {
+    if count > 1 { format!(" and {} more", count - 1) } else { String::new() }
+}
+
 impl Error {
     pub(crate) fn source(error: store::Error) -> Self {
         Self::Source(Arc::new(error))
@@ -182,7 +197,9 @@ impl Error {
         match self {
             Self::Source(error) | Self::Target(error) | Self::Unchecked(error) => error.class(),
             Self::Stalled { .. } => Class::Timeout,
-            Self::Incomplete { .. } | Self::Unseen { .. } | Self::Interrupted => Class::Unavailable,
+            Self::Incomplete { .. } | Self::StillBroken { .. } | Self::Unseen { .. } | Self::Interrupted => {
+                Class::Unavailable
+            }
             Self::NoPlatform { .. } => Class::NotFound,
             Self::Unusable { source, .. } => source.class(),
             Self::OtherSize { .. } | Self::WouldLoseSignatures { .. } | Self::OtherDigest { .. } => {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! observe    listings and HEADs, as the plan asks for them
+//!   walk       all of an image on a target, by reading
 //! apply      the copies of a plan, in jobs of one image each
 //!   tree       the image's manifests, read from the source; roots that were read before
 //!   belongings what refers to it: looked for, gathered, published
@@ -39,6 +40,7 @@ mod transfer;
 mod tree;
 mod trouble;
 mod upload;
+mod walk;
 mod wants;
 
 pub use access::Access;
@@ -79,6 +81,6 @@ impl Engine {
         let jobs = Arc::new(Semaphore::new(apply::JOBS_AT_ONCE));
         let (transfers, sparse, roots) =
             (Transfers::new(progress.clone()), Sparse::default(), Roots::default());
-        Self { stores, transfers, sparse, roots, jobs, progress }
+        Self { stores, transfers, roots, sparse, jobs, progress }
     }
 }

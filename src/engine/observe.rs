@@ -48,12 +48,13 @@ impl Engine {
             let seen = self.look_at_referrers(&look, &listings, access).await;
             (look.subject, seen)
         });
-        let (sources, targets, referrers) = tokio::join!(
+        let (sources, targets, referrers, walks) = tokio::join!(
             stream::iter(sources).buffer_unordered(AT_ONCE).collect(),
             stream::iter(targets).buffer_unordered(AT_ONCE).collect(),
             stream::iter(referrers).buffer_unordered(AT_ONCE).collect(),
+            self.walk(questions.walks, access),
         );
-        Observed { sources, targets, referrers, ..Observed::default() }
+        Observed { sources, targets, referrers, walks, ..Observed::default() }
     }
 
     async fn look_at_referrers(

@@ -6,7 +6,10 @@ use std::sync::{
 };
 
 use super::Outcome;
-use crate::{plan::Action, registry::Blob};
+use crate::{
+    plan::{Action, Walk, Walked},
+    registry::Blob,
+};
 
 /// Something that happened.
 #[derive(Debug)]
@@ -39,6 +42,13 @@ pub enum Event<'a> {
     Present {
         /// The blob.
         blob: &'a Blob,
+    },
+    /// All of an image was looked for on a target.
+    Walked {
+        /// The image.
+        walk: &'a Walk,
+        /// What came of it.
+        walked: &'a Walked,
     },
     /// An action was carried out, or was not.
     Finished {

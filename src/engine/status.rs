@@ -9,7 +9,7 @@ use super::{Applied, Trouble};
 use crate::{
     api::{Counts, ImageSyncStatus, Problem, State},
     class::{Class, Retry},
-    plan::Action,
+    plan::{Action, Kind},
     reference::Tag,
 };
 
@@ -105,7 +105,15 @@ fn conditions(
     context: &Context,
     now: Timestamp,
 ) -> Vec<Condition> {
-    let summary = format!("{} artifacts are in sync", counts.summary);
+    let repaired = results.iter().filter(|(action, trouble)| {
+        trouble.is_none() && matches!(action.kind, Kind::Amend { repair: true, .. })
+    });
+    let summary = match repaired.count() {
+        0 => format!("{} artifacts are in sync", counts.summary),
+        repaired => {
+            format!("{} artifacts are in sync, {repaired} of their tags after repair", counts.summary)
+        }
+    };
     let condition = |type_: &str, status: &str, reason: &str, message: String| {
         let old = context.before.conditions.iter().find(|old| old.type_ == type_ && old.status == status);
         Condition {

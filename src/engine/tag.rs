@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{apply::Run, error::Error, record, sparse::Shown};
+use super::{apply::Run, error::Error, record, sparse::Shown, walk};
 use crate::{
     api::Overwrite,
     plan::{Action, Kind},
@@ -14,7 +14,7 @@ impl Run<'_> {
     /// Points one tag at the image, after it is recorded that this is going to happen.
     pub(super) async fn tag(&self, shown: &Shown<'_>, action: &Action, target: &Store) -> Result<(), Error> {
         if let Kind::Amend { repair, .. } = action.kind {
-            // It shows what it is to show, and that is not to be read from a cache that may be wrong.
+            // It shows what it is to show, perhaps only as far as a cache knows.
             return if repair { self.again(shown, action, target).await } else { Ok(()) };
         }
         let at = at(shown, action, target)?;
@@ -33,6 +33,9 @@ impl Run<'_> {
         self.journal.note(|records| was_rewritten = record::is_rewritten(records, action));
         if shown.is_rewritten || was_rewritten {
             return self.write(shown, action, &at, target).await;
+        }
+        if walk::can_read(target, &at, &shown.manifest.digest).await? {
+            return Ok(());
         }
         target.publish(&at, shown.manifest).await.map_err(Error::target)
     }

@@ -103,7 +103,7 @@ impl Tree {
         let mut indexes = Vec::new();
         take_indexes(&root, &mut below, &mut indexes);
         let (images, belongings) = (below.into_values().collect(), Belongings::default());
-        Ok(Self { images, indexes, root, cut, blobs, belongings })
+        Ok(Self { root, cut, images, indexes, blobs, belongings })
     }
 
     /// The same tree with what belongs to it.

@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{LeftOut, Stale};
+use super::{Aged, DeepCheck, LeftOut, Stale};
 use crate::{
-    api::{Origin, Overwrite, Referrers},
+    api::{Interval, Origin, Overwrite, Referrers},
     class::Class,
     digest::Digest,
     platform::Platforms,
@@ -33,6 +33,21 @@ pub struct Plan {
     /// records change.
     #[serde(skip)]
     pub stale: Vec<Stale>,
+    /// Which digests the tags had, of those with a minimum age. Only the records change.
+    #[serde(skip)]
+    pub aged: Vec<Aged>,
+    /// When there will be something to do, if that may be before the next regular run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
+    /// What deep checks found, if there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deep_check: Option<DeepCheck>,
+    /// How often all that is on the targets is looked at deeply.
+    #[serde(skip)]
+    pub deep_interval: SignedDuration,
+    /// The actions, by their number, at whose destination all of the image was seen to be there.
+    #[serde(skip)]
+    pub whole: Vec<usize>,
     /// Where an index of some platforms has to be rewritten, by the target's name and the repository: the records say that this
     /// target took none that names what is not there.
     #[serde(skip)]
@@ -52,9 +67,24 @@ pub struct ImageSummary {
     /// How many of the source's tags are not, reason by reason.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOutCount>,
+    /// What waits until it is old enough, if anything does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
     /// What a person should know, in sentences.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+/// Tags of an image that show what is not old enough yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiting {
+    /// The number of tags.
+    pub count: usize,
+    /// How old what they show has to be.
+    pub min_age: Interval,
+    /// When the first of them is old enough.
+    pub until: Timestamp,
 }
 
 /// How many tags were left out for one reason.

@@ -15,7 +15,10 @@ use super::{
     range::{Range, Within},
     version::version,
 };
-use crate::{api::Select, reference::Tag};
+use crate::{
+    api::{Interval, Select},
+    reference::Tag,
+};
 
 /// A `select`, parsed.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +29,7 @@ pub(super) struct Filter {
     exclude: Option<Patterns>,
     extract: Option<Extract>,
     newest: Option<usize>,
+    min_age: Option<Interval>,
 }
 
 /// Why a tag of the source is not mirrored: the first of these that holds.
@@ -45,6 +49,8 @@ pub enum LeftOut {
     OutOfRange,
     /// It is not one of the `newest`.
     NotNewest,
+    /// Nothing that it showed is old enough yet.
+    TooYoung,
 }
 
 /// A tag that was chosen, with the version that it is.
@@ -54,6 +60,19 @@ pub(super) struct Chosen {
     pub(super) version: Option<Version>,
     /// `names` has it: it is mirrored whether the source lists it or not.
     pub(super) named: bool,
+    /// What it shows is looked at, so that it gets older, and not mirrored yet.
+    pub(super) too_young: bool,
+}
+
+/// How old what a tag shows is, before the tag is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Age {
+    /// Something that it showed is old enough, or was mirrored already.
+    Enough,
+    /// It was seen before, and nothing that it showed is old enough.
+    Young,
+    /// It was never seen.
+    Unknown,
 }
 
 /// What a filter makes of a listing.
@@ -88,8 +107,10 @@ impl Filter {
                 let number = usize::try_from(number).ok().filter(|number| *number > 0);
                 check.ok(format_args!("{path}.newest"), number.ok_or("write a number from 1 on"))
             }),
+            min_age: select.min_age,
         };
-        if *select == Select::default() {
+        // An age is no reason to mirror a tag.
+        if (Select { min_age: None, ..select.clone() }) == Select::default() {
             let message =
                 "it selects nothing: write names or filters, such as patterns: ['.*'] for every tag";
             check.wrong(path, message);
@@ -106,27 +127,33 @@ impl Filter {
             || self.newest.is_some()
     }
 
-    /// What is chosen of `listing`, in which the order of tags does not matter.
-    pub(super) fn choose(&self, listing: &[Tag]) -> Choice {
+    /// How old what a tag shows has to be.
+    pub(super) const fn min_age(&self) -> Option<Interval> {
+        self.min_age
+    }
+
+    /// What is chosen of `listing`, in which the order of tags does not matter; `age` is asked only where there is a
+    /// minimum age.
+    pub(super) fn choose(&self, listing: &[Tag], age: impl Fn(&Tag) -> Age) -> Choice {
+        let age = |tag: &Tag| if self.min_age.is_some() { age(tag) } else { Age::Enough };
         let mut choice = Choice::default();
         // A listing that changes between two pages may name a tag twice.
         let distinct: BTreeSet<&Tag> = listing.iter().collect();
         if self.lists() {
             for tag in distinct {
                 match self.judge(tag) {
-                    Ok(version) => choice.chosen.push(self.chosen(tag, version)),
+                    Ok(version) => choice.chosen.push(self.chosen(tag, version, age(tag))),
                     Err(why) => self.leave_out(&mut choice, tag, why),
                 }
             }
         }
         choice.chosen.sort_by(|a, b| a.rank().cmp(&b.rank()));
-        let newest = self.newest.unwrap_or(choice.chosen.len()).min(choice.chosen.len());
-        for older in choice.chosen.split_off(newest) {
+        for older in self.take_newest(&mut choice.chosen, &age) {
             self.leave_out(&mut choice, &older.tag, LeftOut::NotNewest);
         }
         let passed: BTreeSet<&Tag> = choice.chosen.iter().map(|chosen| &chosen.tag).collect();
         let besides = self.names.iter().filter(|name| !passed.contains(name));
-        let besides: Vec<_> = besides.map(|name| self.chosen(name, self.version(name))).collect();
+        let besides: Vec<_> = besides.map(|name| self.chosen(name, self.version(name), age(name))).collect();
         if !besides.is_empty() {
             choice.chosen.extend(besides);
             choice.chosen.sort_by(|a, b| a.rank().cmp(&b.rank()));
@@ -172,8 +199,32 @@ impl Filter {
         }
     }
 
-    fn chosen(&self, tag: &Tag, version: Option<Version>) -> Chosen {
-        Chosen { tag: tag.clone(), version, named: self.names.contains(tag) }
+    /// Takes the newest, and gives the others back. What is too young does not count: what is old enough is not to leave
+    /// the target because of it. Of those that were never seen only as many begin to get older as may be needed, so
+    /// that a repository of a thousand tags does not cost a thousand looks.
+    fn take_newest(&self, all: &mut Vec<Chosen>, age: impl Fn(&Tag) -> Age) -> Vec<Chosen> {
+        let Some(most) = self.newest else { return Vec::new() };
+        let (mut old, mut young) = (0, 0);
+        let takes = |chosen: &Chosen| match age(&chosen.tag) {
+            _ if old >= most => false,
+            Age::Unknown if old + young >= most => false,
+            Age::Enough => {
+                old += 1;
+                true
+            }
+            Age::Young | Age::Unknown => {
+                young += 1;
+                true
+            }
+        };
+        let (newest, others) = std::mem::take(all).into_iter().partition(takes);
+        *all = newest;
+        others
+    }
+
+    fn chosen(&self, tag: &Tag, version: Option<Version>, age: Age) -> Chosen {
+        let too_young = age != Age::Enough;
+        Chosen { tag: tag.clone(), version, named: self.names.contains(tag), too_young }
     }
 
     fn leave_out(&self, choice: &mut Choice, tag: &Tag, why: LeftOut) {
@@ -218,6 +269,7 @@ impl fmt::Display for LeftOut {
             Self::PreRelease => "only pre-release, of which the range names none",
             Self::OutOfRange => "out of range",
             Self::NotNewest => "older than the newest",
+            Self::TooYoung => "too young",
         })
     }
 }

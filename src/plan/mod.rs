@@ -3,10 +3,10 @@
 //!
 //! ```text
 //! Wanted::from_object          the spec, parsed and checked              wanted, target, invalid, spec_collision
-//! select(wanted, listings)     the artifacts, chosen from listings       select, filter, pattern, range, version
+//! select(wanted, ...)          the artifacts, chosen from listings       select, filter, pattern, range, version, age
 //! selection.questions(...)     the HEADs to make, round by round         questions
-//! decide(...)                  one action for each name, with a reason   decide, rules, subset, referrers, collision, loops,
-//!                                                                        ownership
+//! decide(...)                  one action for each name, with a reason   decide, rules, subset, referrers, deep, collision,
+//!                                                                        loops, ownership
 //! plan.stale                   what becomes of records nothing needs     stale, left
 //! plan.render()                the plan, for people                      render
 //! ```
@@ -14,8 +14,10 @@
 //! What is known of each artifact on the way is put together in `resolve`, its names on targets in `destination`.
 
 mod action;
+mod age;
 mod collision;
 mod decide;
+mod deep;
 mod destination;
 mod filter;
 mod invalid;
@@ -39,14 +41,16 @@ mod target;
 mod version;
 mod wanted;
 pub use self::{
-    action::{Action, Content, ImageSummary, Kind, LeftOutCount, Plan},
+    action::{Action, Content, ImageSummary, Kind, LeftOutCount, Plan, Waiting},
+    age::Aged,
     decide::decide,
+    deep::{DeepCheck, Walk, Walked},
     filter::LeftOut,
     invalid::Invalid,
     observed::{Listed, Listings, Observed, Seen},
     ownership::{Claimant, Ownership},
     questions::Questions,
-    referrers::{Look, Referred, Referring, Subject, is_due},
+    referrers::{Look, Referred, Referring, Subject},
     render::Summary,
     schedule::{Ended, Schedule},
     select::{Selection, select},

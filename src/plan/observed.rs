@@ -6,6 +6,7 @@ use super::referrers::{Referring, Subject};
 
 use jiff::Timestamp;
 
+use super::{Walk, Walked};
 use crate::{
     class::Class,
     digest::Digest,
@@ -56,6 +57,8 @@ pub struct Observed {
     pub sources: HashMap<Reference, Seen>,
     /// What is on the targets, by the target's name.
     pub targets: HashMap<(String, Reference), Seen>,
+    /// What is there of images on targets.
+    pub walks: HashMap<Walk, Walked>,
     /// What refers to images at the sources.
     pub referrers: HashMap<Subject, Referring>,
     /// When it was looked.
@@ -73,6 +76,7 @@ impl Observed {
     pub fn extend(&mut self, more: Self) {
         self.sources.extend(more.sources);
         self.targets.extend(more.targets);
+        self.walks.extend(more.walks);
         self.referrers.extend(more.referrers);
     }
 

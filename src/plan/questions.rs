@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{
-    Observed, Overwrite, Seen, Selection,
+    Observed, Overwrite, Seen, Selection, Walk, Walked,
     referrers::Look,
     resolve::{Memory, Resolved, resolve},
     subset,
@@ -17,6 +17,8 @@ pub struct Questions {
     pub sources: Vec<Reference>,
     /// What is on a target, with the target's name, each once.
     pub targets: Vec<(String, Reference)>,
+    /// What is there of images on targets, each once.
+    pub walks: Vec<Walk>,
     /// What refers to images at the source, each once. To be answered after all that was asked before it: what signs a tag's
     /// image is looked for once it is known which image that is.
     pub referrers: Vec<Look>,
@@ -26,7 +28,10 @@ impl Questions {
     /// Whether there is nothing to ask.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.sources.is_empty() && self.targets.is_empty() && self.referrers.is_empty()
+        self.sources.is_empty()
+            && self.targets.is_empty()
+            && self.walks.is_empty()
+            && self.referrers.is_empty()
     }
 }
 
@@ -39,7 +44,8 @@ impl Selection {
     ///
     /// # Guarantees
     ///
-    /// - Nothing is asked of an artifact that never moves and is recorded as in sync under all its names, but what refers to it.
+    /// - Nothing is asked of an artifact that never moves and is recorded as in sync under all its names, but what refers to it,
+    ///   until a deep check of it is due.
     /// - What refers to an image is asked while its digest is new, when all of it is to be walked, before it is copied, and where
     ///   it is not recorded; and never where it is excluded.
     /// - Nothing is asked that `answered` has an answer to, a failure included. So this comes to an end.
@@ -48,36 +54,49 @@ impl Selection {
         let mut questions = Questions::default();
         let memory = Memory::of(records);
         for resolved in resolve(self, &memory, answered) {
-            if resolved.referring(answered).is_none() {
-                questions.referrers.extend(resolved.referrers_wanted(&memory, answered, self.deep_interval));
+            if resolved.referring(answered).is_none() && !resolved.artifact.too_young {
+                questions.referrers.extend(resolved.referrers_wanted(&memory, answered, self.depth));
             }
             if resolved.settled {
                 continue;
             }
-            if resolved.at_source.is_none() && resolved.needs_source(&memory, answered) {
+            if resolved.at_source.is_none() && self.needs_source(&resolved, &memory, answered) {
                 questions.sources.push(resolved.source.clone());
             }
-            for destination in &resolved.destinations {
+            // What is too young is not written, so it does not matter what is there.
+            for destination in resolved.destinations.iter().filter(|_| !resolved.artifact.too_young) {
                 let target = &destination.target.name;
                 if let Some(reference) = destination.name.reference()
                     && answered.target(target, reference).is_none()
                 {
                     questions.targets.push((target.clone(), reference.clone()));
                 }
+                if let Some(walk) = self.walk(&memory, (&resolved, destination), answered)
+                    && !answered.walks.contains_key(&walk)
+                {
+                    questions.walks.push(walk);
+                }
             }
         }
         keep_first(&mut questions.sources);
         keep_first(&mut questions.targets);
+        keep_first(&mut questions.walks);
         keep_first_looks(&mut questions.referrers);
         questions
     }
-}
 
-impl Resolved<'_> {
-    /// A tag has to be looked up, if any target keeps it. Of a digest it only matters whether it is there, and only where it is to be copied.
-    fn needs_source(&self, memory: &Memory<'_>, answered: &Observed) -> bool {
-        let Some(pinned) = self.artifact.pinned() else { return !self.destinations.is_empty() };
-        self.destinations.iter().any(|destination| {
+    /// A tag has to be looked up, if any target keeps it. Of a digest, which the source is pinned to or its tag had once, it
+    /// only matters whether it is there, and only where it is to be copied.
+    fn needs_source(&self, of: &Resolved<'_>, memory: &Memory<'_>, answered: &Observed) -> bool {
+        if of.age.as_ref().is_some_and(|age| age.is_young) {
+            return false;
+        }
+        let Some(pinned) = &of.source.digest else { return !of.destinations.is_empty() };
+        of.destinations.iter().any(|destination| {
+            let walk = self.walk(memory, (of, destination), answered);
+            if let Some(Walked::Broken { .. }) = walk.and_then(|walk| answered.walks.get(&walk)) {
+                return true;
+            }
             let reference = destination.name.reference();
             match reference.and_then(|reference| answered.target(&destination.target.name, reference)) {
                 Some(Seen::Absent) => true,
@@ -85,7 +104,7 @@ impl Resolved<'_> {
                     let remembered = reference.and_then(|reference| memory.name(reference));
                     let shows = subset::shows(found, pinned, remembered);
                     let is_done =
-                        shows && subset::missing(self.artifact, self.record, pinned, remembered).is_none();
+                        shows && subset::missing(of.artifact, of.record, pinned, remembered).is_none();
                     // What is missing below the very digest is brought without writing over anything.
                     !is_done && (found == pinned || destination.target.overwrite == Overwrite::Always)
                 }

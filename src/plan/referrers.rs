@@ -8,12 +8,13 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     Content, Kind, Observed, Overwrite, Seen,
+    deep::Depth,
     resolve::{Memory, Resolved},
     rules::{self, Decision, Input},
     subset,
 };
 use crate::{
-    api::{Interval, Record, Referrers, TargetRecord},
+    api::{Record, Referrers, TargetRecord},
     class::{Class, Retry},
     digest::Digest,
     reference::{Reference, Repository},
@@ -99,22 +100,13 @@ impl Referring {
     }
 }
 
-/// Whether all that belongs to a name is to be walked again: so long after it was last seen to be there, or, if it never was,
-/// after its digest was first seen.
-#[must_use]
-pub fn is_due(record: &Record, entry: &TargetRecord, interval: Interval, now: Timestamp) -> bool {
-    let interval = SignedDuration::try_from(interval.as_duration()).unwrap_or(SignedDuration::MAX);
-    let last = entry.checked.or(record.first_seen);
-    last.is_none_or(|last| now.duration_since(last) >= interval)
-}
-
 impl Resolved<'_> {
     /// The image whose referrers are to be looked for now, if they are.
     pub(super) fn referrers_wanted(
         &self,
         memory: &Memory<'_>,
         answered: &Observed,
-        deep_interval: Interval,
+        depth: Depth,
     ) -> Option<Look> {
         let content = &self.artifact.image.content;
         let digest = self.digest.filter(|_| content.referrers != Referrers::Exclude)?;
@@ -126,10 +118,10 @@ impl Resolved<'_> {
             let entry = remembered.map(|name| name.target).filter(|entry| entry.stands_for() == digest);
             let seen = answered.target(&target.name, reference);
             is_wanted |= match seen {
-                None => self.settled && self.is_looked_for(digest, entry, answered.now, deep_interval),
+                None => self.settled && self.is_looked_for(digest, entry, answered.now, depth),
                 Some(Seen::Digest(found)) if subset::shows(found, digest, remembered) => {
                     subset::missing(self.artifact, self.record, digest, remembered).is_some()
-                        || self.is_looked_for(digest, entry, answered.now, deep_interval)
+                        || self.is_looked_for(digest, entry, answered.now, depth)
                 }
                 Some(Seen::Digest(_)) => target.overwrite == Overwrite::Always && self.is_at_source(),
                 Some(Seen::Absent) => self.is_at_source(),
@@ -145,6 +137,13 @@ impl Resolved<'_> {
             }
         }
         is_wanted.then(|| Look { subject: self.subject(digest), near })
+    }
+
+    /// The source, if what refers to the image there was brought to where an entry says.
+    pub(super) fn source_of_referrers(&self, entry: Option<&TargetRecord>) -> Option<Repository> {
+        let brought = entry?.referrers.as_ref()?;
+        let is_wanted = self.artifact.image.content.referrers != Referrers::Exclude;
+        (is_wanted && *brought != nothing()).then(|| self.source.repository.clone())
     }
 
     /// What is known of its referrers, if they were looked for.
@@ -168,7 +167,7 @@ impl Resolved<'_> {
         digest: &Digest,
         entry: Option<&TargetRecord>,
         now: Timestamp,
-        deep_interval: Interval,
+        depth: Depth,
     ) -> bool {
         let Some(entry) = entry else { return true };
         let Some(brought) = &entry.referrers else { return true };
@@ -181,7 +180,7 @@ impl Resolved<'_> {
         };
         let Some(record) = self.record.filter(speaks_of_it) else { return true };
         let is_fresh = |first_seen| now.duration_since(first_seen) < FRESH;
-        record.first_seen.is_none_or(is_fresh) || is_due(record, entry, deep_interval, now)
+        record.first_seen.is_none_or(is_fresh) || depth.all || depth.is_due(entry, now)
     }
 }
 

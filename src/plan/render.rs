@@ -5,7 +5,7 @@ use std::{
     fmt::{self, Write as _},
 };
 
-use super::{Action, ImageSummary, Kind, LeftOutCount, Plan};
+use super::{Action, DeepCheck, ImageSummary, Kind, LeftOutCount, Plan, Waiting};
 
 /// How many actions of each kind there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -61,7 +61,11 @@ impl Plan {
             let actions = actions.remove(image.image.as_str()).unwrap_or_default();
             image.write(to, &actions)?;
         }
-        writeln!(to, "\n{}", self.summary())
+        writeln!(to)?;
+        if let Some(found) = &self.deep_check {
+            writeln!(to, "{found}")?;
+        }
+        writeln!(to, "{}", self.summary())
     }
 }
 
@@ -85,6 +89,9 @@ impl ImageSummary {
         let left_out: Vec<_> = self.left_out.iter().map(ToString::to_string).collect();
         if !left_out.is_empty() {
             writeln!(to, "      left out: {}", left_out.join(", "))?;
+        }
+        if let Some(waiting) = &self.waiting {
+            writeln!(to, "      waiting: {waiting}")?;
         }
         for note in &self.notes {
             writeln!(to, "      note: {note}")?;
@@ -122,6 +129,27 @@ impl Action {
             Kind::Failed { class } => format!("{class}: {reason}"),
             Kind::Deferred { until } => format!("deferred until {until}: {reason}"),
         }
+    }
+}
+
+impl fmt::Display for DeepCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { whole, broken, failed } = self;
+        write!(f, "deep check: {whole} whole")?;
+        for (count, what) in [(broken, "broken"), (failed, "not seen")] {
+            if *count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { count, min_age, until } = self;
+        let (tags, show) = if *count == 1 { ("tag", "shows") } else { ("tags", "show") };
+        write!(f, "{count} {tags} {show} what is not {min_age} old yet; the first is at {until}")
     }
 }
 

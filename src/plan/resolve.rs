@@ -4,6 +4,7 @@ use std::{borrow::Cow, collections::HashMap};
 
 use super::{
     Observed, Seen, Selection,
+    age::{self, Candidates},
     collision::one_name,
     destination::{Destination, destinations},
     select::Artifact,
@@ -26,9 +27,21 @@ pub(super) struct Resolved<'a> {
     /// Its digest, if it is known.
     pub(super) digest: Option<&'a Digest>,
     pub(super) record: Option<&'a Record>,
+    /// With a minimum age, once its tag was looked at.
+    pub(super) age: Option<Age>,
     /// It never moves, and all its names on targets are recorded as done: nothing has to be asked.
     pub(super) settled: bool,
     pub(super) destinations: Vec<Destination>,
+}
+
+/// What came of the minimum age.
+pub(super) struct Age {
+    /// The digests that the tag had.
+    pub(super) candidates: Candidates,
+    /// Old enough and newer than the artifact's digest, and gone from the source. It is not copied, and stays where it is.
+    pub(super) gone: Vec<Digest>,
+    /// Nothing is old enough. What was mirrored stays where it is, and nothing is copied.
+    pub(super) is_young: bool,
 }
 
 /// What is remembered of the names on targets, whichever artifact had them.
@@ -46,6 +59,34 @@ pub(super) struct Remembered<'a> {
     /// The artifact that had it.
     pub(super) of: &'a Record,
     pub(super) target: &'a TargetRecord,
+}
+
+impl Resolved<'_> {
+    /// The digest that is right for a destination at which this was seen: what is there stays, even if the source has it no
+    /// longer.
+    pub(super) fn digest_at(
+        &self,
+        seen: Option<&Seen>,
+        remembered: Option<Remembered<'_>>,
+    ) -> Option<&Digest> {
+        let mut stays = self.age.iter().flat_map(|age| &age.gone);
+        let shows = |digest: &&Digest| matches!(seen, Some(Seen::Digest(found)) if subset::shows(found, digest, remembered));
+        let stays = stays.find(shows);
+        stays.or(self.digest)
+    }
+
+    /// Whether nothing is old enough to be brought to a destination at which this was seen.
+    pub(super) fn is_too_young_for(&self, seen: Option<&Seen>, remembered: Option<Remembered<'_>>) -> bool {
+        let is_young = self.age.as_ref().is_some_and(|age| age.is_young);
+        is_young
+            && match seen {
+                Some(Seen::Digest(found)) => {
+                    !self.digest.is_some_and(|digest| subset::shows(found, digest, remembered))
+                }
+                Some(Seen::Absent) | None => true,
+                Some(Seen::Failed { .. }) => false,
+            }
+    }
 }
 
 impl<'a> Memory<'a> {
@@ -104,6 +145,13 @@ pub(super) fn resolve<'a>(
         let record = memory.artifact(artifact);
         let source = artifact.source();
         if let Some((digest, destinations)) = memory.settled(selection, artifact) {
+            if selection.is_any_due(memory, &destinations) {
+                // Its tag is not looked at: it never moves, and may be gone from the source by now.
+                let source = Reference { digest: Some(digest.clone()), ..source };
+                let (at_source, digest) = (observed.sources.get(&source), Some(digest));
+                let (age, settled) = (None, false);
+                return Resolved { artifact, source, at_source, digest, record, age, settled, destinations };
+            }
             let digest = Some(digest);
             return Resolved {
                 artifact,
@@ -111,9 +159,13 @@ pub(super) fn resolve<'a>(
                 at_source: None,
                 digest,
                 record,
+                age: None,
                 settled: true,
                 destinations,
             };
+        }
+        if let Some(resolved) = aged(selection, artifact, record, observed) {
+            return resolved;
         }
         let at_source = observed.sources.get(&source);
         let digest = artifact.pinned().or(match at_source {
@@ -121,6 +173,49 @@ pub(super) fn resolve<'a>(
             Some(Seen::Absent | Seen::Failed { .. }) | None => None,
         });
         let destinations = destinations(&selection.targets, artifact, digest);
-        Resolved { artifact, source, at_source, digest, record, settled: false, destinations }
+        Resolved { artifact, source, at_source, digest, record, age: None, settled: false, destinations }
     })
+}
+
+/// The artifact of a tag with a minimum age, once it is known what the tag shows: what is mirrored is another digest that it
+/// had, or none.
+fn aged<'a>(
+    selection: &'a Selection,
+    artifact: &'a Artifact,
+    record: Option<&'a Record>,
+    observed: &'a Observed,
+) -> Option<Resolved<'a>> {
+    let (least, now) = (age::least(artifact.min_age?), selection.now);
+    let tag = artifact.source();
+    let Some(Seen::Digest(shown)) = observed.sources.get(&tag) else { return None };
+    let record_of_source = record.filter(|record| artifact.is_read_as(record));
+    let candidates = record_of_source.map(Candidates::of).unwrap_or_default().seen(shown, least, now);
+    let at = |digest: &Digest| Reference { digest: Some(digest.clone()), ..tag.clone() };
+    let is_gone =
+        |digest: &Digest| digest != shown && observed.sources.get(&at(digest)) == Some(&Seen::Absent);
+    let old = || candidates.old_enough(least, now).map(|candidate| &candidate.digest);
+    let gone: Vec<Digest> = old().take_while(|digest| is_gone(digest)).cloned().collect();
+    let found = old().find(|digest| !is_gone(digest)).cloned();
+    let is_young = found.is_none();
+    // What is not the tag's own digest was remembered, so it is in the record.
+    let remembered = || {
+        let record = record_of_source?;
+        let candidates = record.candidates.iter().map(|candidate| &candidate.digest);
+        candidates.chain(&record.source_digest).find(|digest| match &found {
+            Some(found) => *digest == found,
+            None => record
+                .targets
+                .iter()
+                .any(|entry| entry.digest == **digest || entry.source_digest.as_ref() == Some(*digest)),
+        })
+    };
+    let digest = if found.as_ref() == Some(shown) { Some(shown) } else { remembered() };
+    let source = match digest {
+        Some(digest) if digest != shown => at(digest),
+        _ => tag,
+    };
+    let at_source = if is_young { None } else { observed.sources.get(&source) };
+    let destinations = destinations(&selection.targets, artifact, digest);
+    let age = Some(Age { candidates, gone, is_young });
+    Some(Resolved { artifact, source, at_source, digest, record, age, settled: false, destinations })
 }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Kind, Overwrite, Seen,
+    Kind, Overwrite, Seen, Walked, deep,
     destination::{Destination, Name},
     ownership::Claimant,
     referrers::{self, Referring},
@@ -23,6 +23,8 @@ pub(super) struct Input<'a> {
     pub(super) destination: &'a Destination,
     /// What was seen at the destination.
     pub(super) seen: Option<&'a Seen>,
+    /// What is there of the image, if that was looked at deeply.
+    pub(super) walked: Option<&'a Walked>,
     /// What is remembered of the destination.
     pub(super) remembered: Option<Remembered<'a>>,
     /// What the destination collides with, in a sentence.
@@ -72,7 +74,7 @@ pub(super) fn decide(input: &Input<'_>) -> Decision {
         let name = input.destination.name.to_reference();
         failed(Class::Internal, format!("not looked at: {} or {name}", input.this.source.familiar()))
     });
-    let mut decision = referrers::consider(input, decision);
+    let mut decision = referrers::consider(input, deep::consider(input, decision));
     if let Some(passed_on) = input.passed_on().filter(|_| decision.takes()) {
         decision.reason.push_str(&passed_on);
     }
@@ -206,14 +208,15 @@ impl Input<'_> {
 
     /// The digest that the destination shows, if that is the image, as it is or rewritten.
     fn shown(&self) -> Option<&Digest> {
-        let (digest, found) = (self.this.digest?, self.found()?);
+        let (digest, found) = (self.this.digest_at(self.seen, self.remembered)?, self.found()?);
         subset::shows(found, digest, self.remembered).then_some(found)
     }
 
     /// The platforms that are wanted and were not brought, where the destination shows the image.
     fn missing(&self) -> Option<Missing> {
         self.shown()?;
-        subset::missing(self.this.artifact, self.this.record, self.this.digest?, self.remembered)
+        let digest = self.this.digest_at(self.seen, self.remembered)?;
+        subset::missing(self.this.artifact, self.this.record, digest, self.remembered)
     }
 
     /// Who put there the image that the destination shows. What was there before anything was recorded is not ours to

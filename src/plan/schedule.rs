@@ -17,6 +17,9 @@ const DEFAULT: Duration = Duration::from_hours(1);
 /// The first and the longest wait before a run that failed is tried again; it doubles in between.
 const RETRY: (Duration, Duration) = (Duration::from_secs(30), Duration::from_mins(15));
 
+/// The shortest time between two runs, which is the shortest interval that a spec may have.
+const SHORTEST: Duration = Duration::from_secs(10);
+
 /// When an ImageSync's sources are looked at.
 #[derive(Clone, Debug)]
 pub enum Schedule {
@@ -100,6 +103,18 @@ impl Schedule {
                 regular.min(after(now, Duration::from_secs(1) + most.mul_f64(chance.clamp(0.0, 1.0))))
             }
             Ended::Deferred(until) => regular.min(until.max(now)),
+        }
+    }
+}
+
+impl Schedule {
+    /// When the next run is due if it would be at `next`, and there is something to do at `due`, before the sources are looked at
+    /// again. Times that a person wrote down are kept: they may be the only ones at which runs are welcome.
+    #[must_use]
+    pub fn no_later_than(&self, due: Option<Timestamp>, next: Timestamp, now: Timestamp) -> Timestamp {
+        match (self, due) {
+            (Self::Every(_), Some(due)) => next.min(due.max(after(now, SHORTEST))),
+            (Self::Every(_), None) | (Self::At(_), _) => next,
         }
     }
 }
@@ -195,6 +210,22 @@ mod tests {
         assert_eq!([wait(1), wait(2), wait(3), wait(40)], [31, 61, 121, 901]);
         let quick = Schedule::Every(Duration::from_secs(10));
         assert_eq!(quick.after(Ended::Failed { runs: 9 }, now, 1.0), at("2026-11-24T10:00:10Z"));
+    }
+
+    #[test]
+    fn a_run_comes_earlier_if_there_is_something_to_do_and_not_at_times_that_nobody_wrote_down() {
+        let (now, next) = (at("2026-11-24T10:00:00Z"), at("2026-11-24T11:00:00Z"));
+        let every = Schedule::Every(DEFAULT);
+        for (due, expected) in [
+            ("2026-11-24T10:20:00Z", "2026-11-24T10:20:00Z"),
+            ("2026-11-24T12:00:00Z", "2026-11-24T11:00:00Z"),
+            ("2026-11-24T09:00:00Z", "2026-11-24T10:00:10Z"),
+        ] {
+            assert_eq!(every.no_later_than(Some(at(due)), next, now), at(expected));
+        }
+        assert_eq!(every.no_later_than(None, next, now), next);
+        let nightly = cron("0 3 * * *", None).unwrap();
+        assert_eq!(nightly.no_later_than(Some(now), next, now), next);
     }
 
     #[test]

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use super::{
     Listed, Listings, Wanted,
     action::{ImageSummary, LeftOutCount},
-    filter::{Choice, Chosen},
+    age::{self, Candidates},
+    deep::Depth,
+    filter::{Age, Choice, Chosen, Filter, LeftOut},
     target::Target,
     version::version,
     wanted::{Image, Tags},
@@ -16,6 +18,7 @@ use crate::{
     api::{Interval, Record},
     class::Class,
     digest::Digest,
+    records::Records,
     reference::{Reference, Tag},
 };
 
@@ -26,8 +29,10 @@ pub struct Selection {
     pub(super) artifacts: Vec<Artifact>,
     pub(super) unlisted: Vec<Unlisted>,
     pub(super) images: Vec<ImageSummary>,
-    /// How often all that is on targets is walked.
-    pub(super) deep_interval: Interval,
+    /// When this was; ages are as of then.
+    pub(super) now: Timestamp,
+    /// What is looked at deeply.
+    pub(super) depth: Depth,
 }
 
 /// One (image, tag) that was selected.
@@ -42,6 +47,10 @@ pub(super) struct Artifact {
     pub(super) newest: bool,
     /// A person said that this tag never moves.
     pub(super) immutable: bool,
+    /// How long ago a digest must have been seen under this tag for the first time.
+    pub(super) min_age: Option<Interval>,
+    /// Nothing that it showed is old enough, and nothing of it was mirrored: it is looked at, and that is all.
+    pub(super) too_young: bool,
 }
 
 /// An image whose tags could not be listed.
@@ -56,7 +65,8 @@ pub(super) struct Unlisted {
 impl Artifact {
     fn new(image: &Arc<Image>, tag: Option<Tag>, named: bool) -> Self {
         let immutable = image.is_immutable(tag.as_ref());
-        Self { image: Arc::clone(image), tag, named, newest: false, immutable }
+        let min_age = if let Tags::Some(filter) = &image.tags { filter.min_age() } else { None };
+        Self { image: Arc::clone(image), tag, named, newest: false, immutable, min_age, too_young: false }
     }
 
     /// The digest that the source is pinned to.
@@ -74,7 +84,7 @@ impl Artifact {
 
     /// Whether what this record says of its source is said of this artifact's source.
     pub(super) fn is_read_as(&self, record: &Record) -> bool {
-        record.source.as_deref() == Some(self.image.source.to_string().as_str())
+        self.image.is_read_as(record)
     }
 
     /// Where it is read, as the person wrote it.
@@ -91,17 +101,19 @@ impl Artifact {
 ///
 /// # Guarantees
 ///
-/// The result depends on which tags a listing has, and not on their order. What could not be listed is in the result
-/// as such; tags that the spec names are selected all the same.
+/// - The result depends on which tags a listing has, and not on their order. What could not be listed is in the result
+///   as such; tags that the spec names are selected all the same.
+/// - With a minimum age, the records tell what is old enough `now`: what is not is looked at, and does not count as one of the
+///   newest.
 #[must_use]
-pub fn select(wanted: &Wanted, listings: &Listings) -> Selection {
-    let targets = wanted.targets.clone();
+pub fn select(wanted: &Wanted, listings: &Listings, records: &Records, now: Timestamp) -> Selection {
     let mut selection = Selection {
-        targets,
+        targets: wanted.targets.clone(),
         artifacts: Vec::new(),
         unlisted: Vec::new(),
         images: Vec::new(),
-        deep_interval: wanted.deep_interval,
+        now,
+        depth: Depth::every(wanted.deep_interval),
     };
     for image in &wanted.images {
         match &image.tags {
@@ -114,9 +126,17 @@ pub fn select(wanted: &Wanted, listings: &Listings) -> Selection {
             Tags::Some(filter) => {
                 let listing =
                     if image.is_listed() { selection.listing(image, listings) } else { Some([].as_slice()) };
-                let Choice { chosen, left_out } = filter.choose(listing.unwrap_or_default());
+                let age = |tag: &Tag| age(filter, image, records.get(&image.name, Some(tag.as_str())), now);
+                let Choice { chosen, mut left_out } = filter.choose(listing.unwrap_or_default(), age);
+                let too_young = chosen.iter().filter(|chosen| chosen.too_young).count();
+                if too_young > 0 {
+                    left_out.insert(LeftOut::TooYoung, too_young);
+                }
                 let newest = newest(&chosen, listing, image.is_listed());
-                let artifact = |Chosen { tag, named, .. }| Artifact::new(image, Some(tag), named);
+                let artifact = |Chosen { tag, named, too_young, .. }| Artifact {
+                    too_young,
+                    ..Artifact::new(image, Some(tag), named)
+                };
                 selection.add(image, chosen.into_iter().map(artifact).collect(), newest);
                 if let Some(summary) = selection.images.last_mut() {
                     let counts = left_out.into_iter().map(|(reason, count)| LeftOutCount { reason, count });
@@ -128,6 +148,20 @@ pub fn select(wanted: &Wanted, listings: &Listings) -> Selection {
     selection
 }
 
+/// How old what a tag shows is, by its record. What was mirrored was old enough then, and stays selected.
+fn age(filter: &Filter, image: &Image, record: Option<&Record>, now: Timestamp) -> Age {
+    let (Some(least), Some(record)) = (filter.min_age(), record) else { return Age::Unknown };
+    let is_mirrored = record.targets.iter().any(|entry| entry.unwanted_since.is_none());
+    let known = image.is_read_as(record).then(|| Candidates::of(record)).unwrap_or_default();
+    if is_mirrored || known.old_enough(age::least(least), now).next().is_some() {
+        Age::Enough
+    } else if known.is_empty() {
+        Age::Unknown
+    } else {
+        Age::Young
+    }
+}
+
 /// Why no artifact of an image is its newest.
 const NO_VERSION: &str = "no tag that is selected is a version";
 const NOT_LISTED: &str = "the newest version is not known";
@@ -137,7 +171,7 @@ const NOT_LISTED: &str = "the newest version is not known";
 /// listed, the tags that are named are all taken to be there.
 fn newest(chosen: &[Chosen], listing: Option<&[Tag]>, is_listed: bool) -> Result<usize, &'static str> {
     let there: BTreeSet<&Tag> = listing.ok_or(NOT_LISTED)?.iter().collect();
-    let is_there = |chosen: &Chosen| !is_listed || there.contains(&chosen.tag);
+    let is_there = |chosen: &Chosen| !chosen.too_young && (!is_listed || there.contains(&chosen.tag));
     chosen.iter().position(|chosen| is_there(chosen) && chosen.version.is_some()).ok_or(NO_VERSION)
 }
 
@@ -158,8 +192,9 @@ impl Selection {
         let mut summary = ImageSummary {
             image: image.name.clone(),
             source: image.source.clone(),
-            selected: artifacts.len(),
+            selected: artifacts.iter().filter(|artifact| !artifact.too_young).count(),
             left_out: Vec::new(),
+            waiting: None,
             notes: Vec::new(),
         };
         if self.targets.iter().all(|target| target.repository(image).is_none()) {

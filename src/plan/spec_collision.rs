@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use super::{
     Listings, Observed, Wanted,
     collision::{self, place},
@@ -25,8 +27,8 @@ pub(super) fn check(wanted: &Wanted, check: &mut Check) {
 
 /// Collisions between artifacts that the spec names: what a run would find if nothing was listed.
 fn what_is_named(wanted: &Wanted, check: &mut Check) {
-    let named = select(wanted, &Listings::new());
     let (records, observed) = (Records::default(), Observed::default());
+    let named = select(wanted, &Listings::new(), &records, Timestamp::UNIX_EPOCH);
     let resolved: Vec<_> = resolve(&named, &Memory::of(&records), &observed).collect();
     let mut told = BTreeSet::new();
     for ((artifact, index), sentence) in collision::find(wanted, &resolved) {

@@ -195,6 +195,11 @@ impl Image {
         self.immutable.as_ref().zip(tag).is_some_and(|(immutable, tag)| immutable.matches(tag))
     }
 
+    /// Whether what this record says of its source is said of this image's source.
+    pub(super) fn is_read_as(&self, record: &Record) -> bool {
+        record.source.as_deref() == Some(self.source.to_string().as_str())
+    }
+
     /// Whether this tag of the source is one that is mirrored, or would be if it turned up. One that is pinned to a
     /// digest counts: it is no less the source for that.
     pub(super) fn reads(&self, tag: &Tag) -> bool {

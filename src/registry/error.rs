@@ -48,6 +48,17 @@ impl Error {
         self.cause.is_refusal()
     }
 
+    /// What was to be read is certainly not there, or its bytes are not those that the digest names.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        match &*self.cause {
+            Cause::NotFound { .. } | Cause::Digest { .. } => true,
+            // olareg says so of a manifest whose name it knows, and whose bytes it has lost.
+            Cause::Unproven { answer } => answer.has(&["MANIFEST_BLOB_UNKNOWN"]),
+            _ => false,
+        }
+    }
+
     /// A manifest was refused because the registry lacks a blob or a manifest that it names.
     #[must_use]
     pub const fn is_missing_content(&self) -> bool {

@@ -79,6 +79,16 @@ impl Remote {
         manifest.map_err(|cause| self.error("read the manifest", at, cause))
     }
 
+    /// Reads a manifest from the registry itself, whatever mirrors it has: that it is there.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`get_manifest`](Self::get_manifest).
+    pub async fn get_own_manifest(&self, at: &At) -> Result<Manifest, Error> {
+        let manifest = self.home().get_manifest(at).await;
+        manifest.map_err(|cause| self.error("read the manifest", at, cause))
+    }
+
     /// Writes a manifest, as its bytes are. A refusal ([`Error::is_refusal`]) means that the tag is as it was.
     ///
     /// # Errors

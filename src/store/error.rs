@@ -43,6 +43,22 @@ impl Error {
         }
     }
 
+    /// What was to be read is certainly not there, or not what it should be.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        match self {
+            Self::Registry(error) => error.is_gone(),
+            Self::Layout(error) => matches!(
+                error,
+                layout::Error::NoLayout(_)
+                    | layout::Error::NoManifest { .. }
+                    | layout::Error::NoBlob { .. }
+                    | layout::Error::Digest { .. }
+                    | layout::Error::Length { .. }
+            ),
+        }
+    }
+
     /// A manifest was refused because what it names is not there.
     #[must_use]
     pub const fn is_missing_content(&self) -> bool {

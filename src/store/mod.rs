@@ -109,6 +109,30 @@ impl Store {
         }
     }
 
+    /// Reads a manifest from where it is to be, and from nowhere else: that it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_gone`] where it is not; and all that is no answer.
+    pub async fn get_own_manifest(&self, at: &At) -> Result<Manifest, Error> {
+        match self {
+            Self::Registry(remote) => Ok(remote.get_own_manifest(at).await?),
+            Self::Layout(layout) => Ok(layout.get_manifest(at).await?),
+        }
+    }
+
+    /// Whether a blob can be read from where it is to be.
+    ///
+    /// # Errors
+    ///
+    /// All that tells neither that it can nor that it cannot.
+    pub async fn can_read_blob(&self, blob: &Blob) -> Result<bool, Error> {
+        match self {
+            Self::Registry(remote) => Ok(remote.can_read_blob(blob).await?),
+            Self::Layout(layout) => Ok(layout.head_blob(&blob.digest).await? == Some(blob.size)),
+        }
+    }
+
     /// Writes a manifest, as its bytes are. A refusal ([`Error::is_refusal`]) means that the tag is as it was.
     ///
     /// # Errors

@@ -139,7 +139,8 @@ impl Entry {
         let troubles = applied.troubles().map(|trouble| (trouble.class.retry(), trouble.until));
         let ended = Ended::of(troubles, self.failed, now);
         self.failed = if let Ended::Failed { runs } = ended { runs } else { 0 };
-        self.due = self.member.wanted.schedule().after(ended, now, chance);
+        let schedule = self.member.wanted.schedule();
+        self.due = schedule.no_later_than(applied.plan.due, schedule.after(ended, now, chance), now);
     }
 
     /// When it is run again, if it is.

@@ -43,7 +43,7 @@ pub(super) async fn run(
 }
 
 async fn plan(engine: &Engine, member: &Member, claim: &Claim) -> Plan {
-    let selection = Arc::new(run::choose(engine, member).await);
+    let selection = Arc::new(run::choose(engine, member, false).await);
     // Before anything is looked at: what the others wrote is then seen, and they write no more of it.
     claim.select(&selection).await;
     let records = member.journal.records();

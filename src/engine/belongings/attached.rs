@@ -18,7 +18,9 @@ use crate::{
 
 /// The listings of a run, each made when it is first asked for: after the tags of its repository were looked at.
 #[derive(Default)]
-pub(crate) struct Listings(Mutex<HashMap<Repository, Arc<OnceCell<Result<Arc<Attached>, Error>>>>>);
+pub(crate) struct Listings(Mutex<HashMap<Repository, Arc<Once>>>);
+
+type Once = OnceCell<Result<Arc<Attached>, Error>>;
 
 /// The tags of one repository that belong to digests.
 #[derive(Debug, Default)]

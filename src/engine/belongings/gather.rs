@@ -30,7 +30,6 @@ struct Subject {
 /// What was found to refer to something.
 struct Found {
     subject: Subject,
-    tag: Option<Tag>,
     at: At,
 }
 
@@ -52,7 +51,12 @@ pub(crate) async fn gather(source: &Store, image: &Tree, listings: &Listings) ->
     let mut gathered = Belongings::default();
     let (mut manifests, mut bytes) = (0, 0);
     while !subjects.is_empty() {
-        let asks = subjects.into_iter().map(|subject| referring(source, subject, attached));
+        let asks = subjects.into_iter().map(|subject| async move {
+            let found = referring(source, &subject.digest, attached).await?;
+            Ok::<_, Error>(
+                found.into_iter().map(|(_, at)| Found { subject: subject.clone(), at }).collect::<Vec<_>>(),
+            )
+        });
         let found: Vec<Vec<Found>> = stream::iter(asks).buffered(PARALLEL).try_collect().await?;
         let found: Vec<Found> = found.into_iter().flatten().collect();
         if found.is_empty() {
@@ -92,29 +96,31 @@ fn next(level: &[Belonging], seen: &mut BTreeSet<Digest>) -> Vec<Subject> {
     next
 }
 
-/// What refers to a manifest, each once.
-async fn referring(source: &Store, subject: Subject, attached: &Attached) -> Result<Vec<Found>, Error> {
-    let listing = source.referrers(&subject.digest).await.map_err(Error::source)?;
-    let tags: BTreeMap<Attachment, Tag> = attached.to(&subject.digest).collect();
+/// What refers to a manifest, each once: referrers by their digests, and what is under a tag by that.
+pub(super) async fn referring(
+    store: &Store,
+    subject: &Digest,
+    attached: &Attached,
+) -> Result<Vec<(Option<Attachment>, At)>, Error> {
+    let listing = store.referrers(subject).await.map_err(Error::source)?;
+    let tags: BTreeMap<Attachment, Tag> = attached.to(subject).collect();
     let referrers = match listing {
         Listing::Referrers(referrers) => referrers,
         Listing::NoApi if tags.contains_key(&Attachment::Fallback) => {
-            let mut named = source.fallback_referrers(&subject.digest).await.map_err(Error::source)?;
-            let mut seen = BTreeSet::new();
-            named.retain(|one| seen.insert(one.digest.clone()));
-            named
+            store.fallback_referrers(subject).await.map_err(Error::source)?
         }
         Listing::NoApi => Vec::new(),
     };
-    let referrers = referrers.into_iter().map(|one| (None, At::Digest(one.digest)));
+    let mut seen = BTreeSet::new();
+    let referrers = referrers.into_iter().map(|one| one.digest).filter(|digest| seen.insert(digest.clone()));
+    let referrers: Vec<_> = referrers.map(|digest| (None, At::Digest(digest))).collect();
     let tags = tags.into_iter().filter(|(kind, _)| *kind != Attachment::Fallback);
-    let tags = tags.map(|(_, tag)| (Some(tag.clone()), At::Tag(tag)));
-    let found = |(tag, at)| Found { subject: subject.clone(), tag, at };
-    Ok(referrers.chain(tags).map(found).collect())
+    Ok(referrers.into_iter().chain(tags.map(|(kind, tag)| (Some(kind), At::Tag(tag)))).collect())
 }
 
 async fn read(source: &Store, found: Found) -> Result<Belonging, Error> {
-    let Found { subject: Subject { of, digest: subject }, tag, at } = found;
+    let Found { subject: Subject { of, digest: subject }, at } = found;
     let root = source.get_manifest(&at).await.map_err(Error::source)?;
+    let tag = if let At::Tag(tag) = at { Some(tag) } else { None };
     Ok(Belonging { of, subject, tag, tree: Tree::of(source, root, None).await? })
 }

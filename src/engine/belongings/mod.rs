@@ -5,17 +5,20 @@
 //! attached   the tags of a source that belong to digests: one listing a repository and run
 //! look       what there is, as a hash: cheap enough for every run
 //! gather     all of it, read from the source
+//! list       all of it, as it is listed
 //! publish    to a target, before the tag; and a look afterwards whether it is there
 //! ```
 
 mod attached;
 mod gather;
+mod list;
 mod look;
 mod publish;
 
 pub(crate) use self::{
     attached::{Attached, Listings},
     gather::gather,
+    list::list,
     look::look,
     publish::{Named, check, publish},
 };

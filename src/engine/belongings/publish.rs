@@ -136,7 +136,7 @@ pub(crate) async fn check(
         }
     });
     stream::iter(looks).buffer_unordered(PARALLEL).try_collect::<()>().await?;
-    let names = named.iter().map(|(subject, (referrers, digest))| async move {
+    let again = named.iter().map(|(subject, (referrers, digest))| async move {
         let tag = crate::registry::Attachment::Fallback.tag(subject).map(At::Tag);
         let there = match tag {
             Some(at) => target.head_manifest(&at).await.map_err(Error::unchecked)?,
@@ -147,7 +147,7 @@ pub(crate) async fn check(
         }
         Ok(())
     });
-    stream::iter(names).buffer_unordered(PARALLEL).try_collect().await
+    stream::iter(again).buffer_unordered(PARALLEL).try_collect().await
 }
 
 /// What signs an index does not sign what it was rewritten to.

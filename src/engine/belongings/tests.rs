@@ -1,6 +1,6 @@
 //! What is built to exhaust us, and what goes in circles.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     engine::error::Error,
+    plan::Referred,
     registry::{
         At, Attachment, OCI_INDEX, OCI_MANIFEST,
         tests::{
@@ -19,7 +20,7 @@ use crate::{
 };
 
 /// A registry without the API that has these manifests: by digest, and the indexes under fallback tags.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Shelf {
     manifests: HashMap<String, (&'static str, Vec<u8>)>,
 }
@@ -45,6 +46,12 @@ impl Shelf {
         let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests});
         let tag = Attachment::Fallback.tag(&subject.digest).unwrap();
         self.manifests.insert(tag.to_string(), (OCI_INDEX, index.to_string().into_bytes()));
+    }
+
+    async fn list(self, root: &Manifest) -> BTreeSet<Referred> {
+        let fake = Fake::start(move |asked, _| self.answer(&asked.path)).await;
+        let store = Store::from(registry::open(&fake));
+        list(&store, [root.digest.clone()], &Listings::default()).await.unwrap()
     }
 
     async fn gather(self, root: &Manifest) -> Result<Belongings, Error> {
@@ -101,6 +108,13 @@ async fn what_refers_to_each_other_is_gathered_once() {
     shelf.name(&root, &[&a, &a, &b]);
     shelf.name(&a, &[&b, &root]);
     shelf.name(&b, &[&a]);
+    let one = |subject: &Manifest, referrer: &Manifest| Referred {
+        subject: subject.digest.clone(),
+        suffix: "",
+        digest: referrer.digest.clone(),
+    };
+    let listed = [one(&root, &a), one(&root, &b), one(&a, &b), one(&a, &root), one(&b, &a)];
+    assert_eq!(shelf.clone().list(&root).await, BTreeSet::from(listed));
     let gathered = shelf.gather(&root).await.unwrap();
     assert_eq!(levels(&gathered), [2, 3]);
 }

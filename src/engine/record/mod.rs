@@ -10,13 +10,13 @@
 
 mod stale;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Outcome, Trouble, error::Error, sparse::Shown};
 use crate::{
     api::{Origin, Record, State, TargetRecord},
     digest::Digest,
-    plan::{Action, Kind, Plan},
+    plan::{Action, Aged, Kind, Plan},
     platform::Platforms,
     records::Records,
     reference::Tag,
@@ -27,17 +27,34 @@ pub(crate) const MOST_MESSAGE: usize = 1000;
 
 /// What the plan found out: which names are wanted no longer, what is there, and what keeps the rest from being tried.
 pub(crate) fn planned(records: &mut Records, plan: &Plan, now: Timestamp) {
+    plan.aged.iter().for_each(|aged| remember(records, aged));
     plan.stale.iter().for_each(|stale| stale::record(records, stale, now));
-    for action in &plan.actions {
+    for (number, action) in plan.actions.iter().enumerate() {
         match &action.kind {
-            Kind::InSync { origin } => seen(records, action, *origin, now),
+            Kind::InSync { origin } => {
+                seen(records, action, *origin, now);
+                if plan.whole.contains(&number) {
+                    checked(records, action, plan.deep_interval, now);
+                }
+            }
             Kind::Copy { replaces } => settle(records, action, replaces.as_ref(), now),
-            Kind::Amend { origin, .. } => amend(records, action, *origin, now),
+            Kind::Amend { origin, repair } => amend(records, action, (*origin, *repair), now),
             Kind::Conflict | Kind::Failed { .. } | Kind::Deferred { .. } => {
                 troubled(records, action, &Outcome::NotTried, now);
             }
         }
     }
+}
+
+/// The digests that a tag had, so that they get older.
+fn remember(records: &mut Records, aged: &Aged) {
+    let mut record = records.get_or_empty(&aged.image, aged.tag.as_deref());
+    record.candidates.clone_from(&aged.candidates);
+    if !aged.candidates.is_empty() && record.source.as_ref() != Some(&aged.source) {
+        // What was mirrored came from another source, of which nothing is said any more.
+        (record.source, record.source_digest, record.first_seen) = (Some(aged.source.clone()), None, None);
+    }
+    keep(records, record);
 }
 
 /// A tag is going to be written. This reaches the disk before the tag reaches the registry, so that a tag with that
@@ -90,13 +107,27 @@ pub(crate) fn found(records: &mut Records, action: &Action, shown: &Shown<'_>, n
 
 /// A tag shows the right digest, and all that belongs to it is there.
 pub(crate) fn complete(records: &mut Records, action: &Action, shown: &Shown<'_>, now: Timestamp) {
+    // What something was added to was not looked at as a whole.
+    let is_whole = !matches!(action.kind, Kind::Amend { repair: false, .. });
     change(records, action, now, |entry| {
         let platforms = shown.platforms.map(texts);
         let entry = entry?;
         // What was amended without a look has what it had, and perhaps more.
-        let (referrers, checked) = (action.referrers.clone().or(entry.referrers), Some(now));
+        let referrers = action.referrers.clone().or(entry.referrers);
+        let checked = if is_whole { Some(now) } else { entry.checked };
         let (state, class, message) = (State::InSync, None, None);
         Some(TargetRecord { platforms, referrers, checked, state, class, message, ..entry })
+    });
+}
+
+/// All that belongs to a tag was seen to be there. That is written down once a deep interval, so that checks that come more
+/// often do not rewrite every record.
+fn checked(records: &mut Records, action: &Action, interval: SignedDuration, now: Timestamp) {
+    change(records, action, now, |entry| {
+        entry.map(|entry| {
+            let is_recent = entry.checked.is_some_and(|last| now.duration_since(last) < interval);
+            TargetRecord { checked: if is_recent { entry.checked } else { Some(now) }, ..entry }
+        })
     });
 }
 
@@ -121,20 +152,24 @@ fn seen(records: &mut Records, action: &Action, origin: Origin, now: Timestamp) 
         // What was brought stays known; where it was looked for now, it is what is there.
         let referrers = referrers.or(entry.referrers);
         let (state, previous_digest, class, message) = (State::InSync, None, None, None);
-        Some(TargetRecord { origin, platforms, referrers, state, previous_digest, class, message, ..entry })
+        Some(TargetRecord { origin, previous_digest, platforms, referrers, state, class, message, ..entry })
     });
 }
 
 /// A tag was there with the right digest, and something that belongs to it is not.
-fn amend(records: &mut Records, action: &Action, origin: Origin, now: Timestamp) {
+fn amend(records: &mut Records, action: &Action, (origin, repair): (Origin, bool), now: Timestamp) {
     change(records, action, now, |entry| {
         let digest = action.digest.as_ref()?;
         let new = new(action, digest, origin, State::Pending, now);
         // What was brought before stays known, until it is known better.
         Some(match entry {
-            Some(entry) if entry.stands_for() == digest => {
-                TargetRecord { origin, previous_digest: None, state: State::Pending, ..entry }
-            }
+            Some(entry) if entry.stands_for() == digest => TargetRecord {
+                origin,
+                previous_digest: None,
+                state: State::Pending,
+                checked: entry.checked.filter(|_| !repair),
+                ..entry
+            },
             _ => new,
         })
     });
@@ -205,7 +240,9 @@ fn change(
     if let Some(digest) = &action.digest {
         let source = Some(action.source.repository.to_string());
         if record.source_digest.as_ref() != Some(digest) || record.source != source {
-            record.first_seen = None;
+            let candidates = record.candidates.iter();
+            let known = candidates.clone().find(|candidate| candidate.digest == *digest);
+            record.first_seen = known.map(|candidate| candidate.first_seen);
         }
         record.first_seen.get_or_insert(now);
         record.source_digest = Some(digest.clone());
@@ -238,9 +275,9 @@ fn replace(
     record.targets.insert(place.unwrap_or(record.targets.len()), after);
 }
 
-/// A record that remembers no name is forgotten.
+/// A record that remembers neither a name nor what a tag showed is forgotten.
 fn keep(records: &mut Records, record: Record) {
-    if record.targets.is_empty() {
+    if record.targets.is_empty() && record.candidates.is_empty() {
         records.remove(&record.image, record.tag.as_deref());
     } else {
         records.put(record);

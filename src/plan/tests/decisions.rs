@@ -202,7 +202,7 @@ fn an_alias_moves_from_version_to_version_and_stays_ours() {
 #[test]
 fn what_was_not_looked_at_is_never_taken_for_absent() {
     let wanted = spec("");
-    let selection = select(&wanted, &Listings::new());
+    let selection = select(&wanted, &Listings::new(), &Records::default(), now());
     let nothing = Records::default();
     let mut observed = Observed::default();
     let plan = |observed: &Observed| {

@@ -1,7 +1,9 @@
 //! Specs as people write them, and a world of registries that is only a table.
 
+mod ages;
 mod collisions;
 mod decisions;
+mod deep;
 mod destinations;
 mod owners;
 mod properties;
@@ -70,6 +72,12 @@ struct World {
     ownership: Ownership,
     /// Every change of a record is later than the one before.
     changes: i64,
+    /// How late it is.
+    hours: i64,
+    /// What deep checks find; the rest is whole.
+    walked: HashMap<(Repository, Digest), Walked>,
+    /// Whether everything is looked at deeply.
+    deep: bool,
 }
 
 impl World {
@@ -101,24 +109,34 @@ impl World {
         self.holds.insert(at, seen);
     }
 
+    fn select(&self, wanted: &Wanted) -> Selection {
+        let selection = select(wanted, &self.listings, &self.records, self.now());
+        if self.deep { selection.deeply() } else { selection }
+    }
+
     fn see(&self, at: &Reference) -> Seen {
         let by_digest = at.digest.as_ref().map(|digest| at.repository.at_digest(digest.clone()));
         self.holds.get(&by_digest.unwrap_or_else(|| at.clone())).cloned().unwrap_or(Seen::Absent)
     }
 
     fn now(&self) -> Timestamp {
-        now() + self.later
+        now() + self.later + SignedDuration::from_hours(self.hours)
     }
 
     fn refers(&self, (image, _): &Subject) -> Referring {
         self.referrers.get(image).cloned().unwrap_or_else(|| Referring::found([], 0))
     }
 
-    fn answer(&self, Questions { sources, targets, referrers }: Questions) -> Observed {
+    fn answer(&self, Questions { sources, targets, walks, referrers }: Questions) -> Observed {
+        let walked = |walk: &Walk| self.walked.get(&(walk.repository.clone(), walk.digest.clone())).cloned();
         Observed {
             referrers: referrers
                 .into_iter()
                 .map(|look| (look.subject.clone(), self.refers(&look.subject)))
+                .collect(),
+            walks: walks
+                .into_iter()
+                .map(|walk| (walk.clone(), walked(&walk).unwrap_or(Walked::Whole)))
                 .collect(),
             sources: sources.into_iter().map(|at| (at.clone(), self.see(&at))).collect(),
             targets: targets.into_iter().map(|(target, at)| ((target, at.clone()), self.see(&at))).collect(),
@@ -128,7 +146,7 @@ impl World {
 
     /// Plans as the engine does: questions until there are none, then decisions.
     fn plan(&self, wanted: &Wanted) -> Plan {
-        let selection = select(wanted, &self.listings);
+        let selection = self.select(wanted);
         let mut observed = Observed::at(self.now());
         loop {
             let questions = selection.questions(&self.records, &observed);
@@ -141,6 +159,16 @@ impl World {
 
     /// Does what a plan says, and remembers it.
     fn apply(&mut self, plan: &Plan) {
+        for Aged { image, tag, source, candidates } in &plan.aged {
+            let mut record = self.records.get_or_empty(image, tag.as_deref());
+            record.source = Some(source.clone());
+            record.candidates.clone_from(candidates);
+            if record.targets.is_empty() && record.candidates.is_empty() {
+                self.records.remove(image, tag.as_deref());
+            } else {
+                self.records.put(record);
+            }
+        }
         for action in &plan.actions {
             let Some(wanted) = &action.digest else { continue };
             let origin = match action.kind {
@@ -160,7 +188,7 @@ impl World {
         if record.source_digest.as_ref() != Some(digest) {
             record.first_seen = None;
         }
-        record.first_seen.get_or_insert(self.now());
+        record.first_seen.get_or_insert_with(|| self.now());
         record.source_digest = Some(digest.clone());
         record.source = Some(action.source.repository.to_string());
         let reference = action.destination.to_string();
@@ -171,10 +199,10 @@ impl World {
         let (target, how) = (&action.target, (origin, state));
         let mut entry = TargetRecord::new(target, reference, digest.clone(), how, now);
         entry.referrers =
-            action.referrers.clone().or(before.as_ref().and_then(|before| before.referrers.clone()));
+            action.referrers.clone().or_else(|| before.as_ref().and_then(|before| before.referrers.clone()));
         // A copy counts as a walk; and so does a look that is due.
         entry.checked = before.and_then(|before| before.checked).filter(|_| action.referrers.is_none());
-        entry.checked.get_or_insert(self.now());
+        entry.checked.get_or_insert_with(|| self.now());
         record.targets.push(entry);
         self.records.put(record);
     }

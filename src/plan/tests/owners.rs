@@ -23,7 +23,11 @@ fn records(spec: &str) -> Records {
 /// The plan of `base` for [`WANTS`], where `other` is there too; nothing stands on the target.
 fn plan_beside(claim: impl FnOnce(&mut Ownership)) -> Plan {
     let (wanted, mut world) = (wanted(WANTS), World::with(&["alpine:3"]));
-    world.ownership.claim_selected(&wanted, &select(&wanted, &Listings::new()), &world.records);
+    world.ownership.claim_selected(
+        &wanted,
+        &select(&wanted, &Listings::new(), &Records::default(), now()),
+        &world.records,
+    );
     claim(&mut world.ownership);
     world.plan(&wanted)
 }
@@ -72,7 +76,7 @@ fn a_tag_passes_on_to_who_wants_it_when_the_older_object_wants_it_no_longer() {
         assert_eq!(only(plan).reason, reason);
     };
     // Whether the older one takes part in the run, or is suspended or not due.
-    let selection = select(&older, &Listings::new());
+    let selection = select(&older, &Listings::new(), &Records::default(), now());
     passes(&plan_beside(|ownership| ownership.claim_selected(&older, &selection, &records(WANTS))));
     passes(&plan_beside(|ownership| ownership.claim_recorded(&older, &records(WANTS))));
 }
@@ -105,7 +109,7 @@ fn what_a_listing_no_longer_has_is_not_claimed_unless_it_cannot_be_listed(
         let tags = tags.iter().map(|tag| tag.parse().unwrap()).collect();
         listings.insert("alpine".parse().unwrap(), Listed::Tags(tags));
     }
-    let selection = select(&older, &listings);
+    let selection = select(&older, &listings, &Records::default(), now());
     let plan = plan_beside(|ownership| ownership.claim_selected(&older, &selection, &records(WANTS)));
     assert_eq!(lines(&plan), [expected]);
 }
@@ -127,7 +131,7 @@ fn what_is_recorded_as_unwanted_is_not_claimed_by_an_object_that_is_not_due() {
 fn a_name_with_the_digest_in_it_is_claimed_as_it_was_last() {
     let spec = format!("{}}}]", WANTS.trim_end_matches("}]").to_owned() + ", tags: ['{shortDigest}']");
     let older = parse("name: alpha, namespace: team", &spec);
-    let selection = select(&older, &Listings::new());
+    let selection = select(&older, &Listings::new(), &Records::default(), now());
     let recorded = records(&spec);
     let (wanted, mut world) = (wanted(&spec), World::with(&["alpine:3"]));
     world.ownership.claim_selected(&older, &selection, &recorded);

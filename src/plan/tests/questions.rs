@@ -8,13 +8,15 @@ const TARGET: &str = "targets: [{name: t, repository: r.example/a, tags: ['{tag}
 fn texts(questions: &Questions) -> Vec<String> {
     let sources = questions.sources.iter().map(|source| format!("source {}", source.familiar()));
     let targets = questions.targets.iter().map(|(target, reference)| format!("{target} {reference}"));
-    sources.chain(targets).collect()
+    let walks =
+        questions.walks.iter().map(|walk| format!("walk {}@{}", walk.repository, walk.digest.short()));
+    sources.chain(targets).chain(walks).collect()
 }
 
 /// What is asked round by round.
-fn rounds(world: &World, spec: &str) -> Vec<Vec<String>> {
+pub(super) fn rounds(world: &World, spec: &str) -> Vec<Vec<String>> {
     let wanted = wanted(spec);
-    let selection = select(&wanted, &world.listings);
+    let selection = world.select(&wanted);
     let mut observed = Observed::default();
     let mut rounds = Vec::new();
     loop {

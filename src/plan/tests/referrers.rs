@@ -25,7 +25,7 @@ fn at_source() -> Reference {
 
 /// What is asked in all rounds of a run.
 fn asked(world: &World, spec: &str) -> Questions {
-    let selection = select(&wanted(spec), &world.listings);
+    let selection = world.select(&wanted(spec));
     let mut observed = Observed::at(world.now());
     let mut all = Questions::default();
     loop {
@@ -42,7 +42,7 @@ fn asked(world: &World, spec: &str) -> Questions {
 
 /// How often sources, targets and referrers are asked.
 fn counts(world: &World, spec: &str) -> (usize, usize, usize) {
-    let Questions { sources, targets, referrers } = asked(world, spec);
+    let Questions { sources, targets, referrers, .. } = asked(world, spec);
     (sources.len(), targets.len(), referrers.len())
 }
 
@@ -70,7 +70,7 @@ impl World {
 #[test]
 fn referrers_are_looked_for_once_it_is_known_which_image_the_tag_shows() {
     let world = World::with(&[SOURCE]);
-    let selection = select(&wanted(&spec("")), &world.listings);
+    let selection = world.select(&wanted(&spec("")));
     let mut observed = Observed::at(world.now());
     let first = selection.questions(&world.records, &observed);
     assert_eq!((first.sources.len(), first.targets.len(), first.referrers.len()), (1, 1, 0));
@@ -320,22 +320,4 @@ fn a_hash_tells_what_refers_to_what_and_not_in_which_order() {
         changed[0] = other;
         assert_ne!(hash(&changed), hash(&all));
     }
-}
-
-#[test]
-fn a_walk_is_due_so_long_after_the_last_one_or_after_the_digest_was_first_seen() {
-    let interval = "2h".parse().unwrap();
-    let hours = |hours: i64| now() - SignedDuration::from_hours(hours);
-    let mut entry =
-        TargetRecord::new("t", "r.example/a:3", digest("a"), (Origin::Written, State::InSync), now());
-    let mut record = Record::new("a", None);
-    assert!(is_due(&record, &entry, interval, now()), "nobody ever walked it");
-    record.first_seen = Some(hours(1));
-    assert!(!is_due(&record, &entry, interval, now()));
-    record.first_seen = Some(hours(2));
-    assert!(is_due(&record, &entry, interval, now()));
-    entry.checked = Some(hours(1));
-    assert!(!is_due(&record, &entry, interval, now()));
-    // A clock that was set back makes nothing due.
-    assert!(!is_due(&record, &entry, interval, hours(5)));
 }

@@ -25,7 +25,7 @@ fn ten_thousand_tags_are_planned_synced_and_planned_again() {
     assert_eq!(plan.images[0].left_out, [LeftOutCount { reason: LeftOut::Excluded, count: 1_000 }]);
     world.apply(&plan);
 
-    let selection = select(&wanted, &world.listings);
+    let selection = select(&wanted, &world.listings, &world.records, now());
     let questions = selection.questions(&world.records, &Observed::default());
     // Half of the tags never move: nothing is asked of them.
     assert_eq!((questions.sources.len(), questions.targets.len()), (4_500, 4_500));

@@ -6,7 +6,7 @@ use rstest::rstest;
 use super::*;
 use crate::{
     class::Class,
-    plan::filter::{Choice, Filter},
+    plan::filter::{Age, Choice, Filter},
 };
 
 fn filter(select: &str) -> Filter {
@@ -42,7 +42,7 @@ fn names(choice: &Choice) -> String {
     "4-alpine 3-alpine"
 )]
 fn tags_are_chosen_newest_first(#[case] select: &str, #[case] listing: &str, #[case] expected: &str) {
-    assert_eq!(names(&filter(select).choose(&tags(listing))), expected);
+    assert_eq!(names(&filter(select).choose(&tags(listing), |_| Age::Enough)), expected);
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn every_tag_that_is_left_out_is_counted_under_the_first_reason_that_holds() {
         filter("{patterns: ['v?[0-9].*'], exclude: ['.*-rc'], semver: '>=2, <5', newest: 1, names: ['1.0']}");
     let listing =
         format!("latest 2-rc 1.0 1.1 v2 3 4 4-alpine 2_x 9 sha256-{0} sha256-{0}.sig", digest("x").hex());
-    let choice = filter.choose(&tags(&listing));
+    let choice = filter.choose(&tags(&listing), |_| Age::Enough);
     assert_eq!(names(&choice), "4 1.0");
     let expected = [
         (LeftOut::BelongsToDigest, 2),
@@ -166,16 +166,16 @@ proptest! {
         shuffled.sort_by_key(|tag| digest(&format!("{seed}{tag}")));
         // A tag that is listed twice is the same tag.
         shuffled.extend(listing.first().cloned());
-        prop_assert_eq!(filter.choose(&listing), filter.choose(&shuffled));
+        prop_assert_eq!(filter.choose(&listing, |_| Age::Enough), filter.choose(&shuffled, |_| Age::Enough));
     }
 
     #[test]
     fn choosing_from_what_was_chosen_changes_nothing(filter in a_filter(), listing in a_listing()) {
         let Some(filter) = filter else { return Ok(()) };
-        let chosen = filter.choose(&listing).chosen;
+        let chosen = filter.choose(&listing, |_| Age::Enough).chosen;
         // A name that the source does not have is chosen too, and still not listed.
         let again: Vec<Tag> = chosen.iter().map(|chosen| chosen.tag.clone()).filter(|tag| listing.contains(tag)).collect();
-        let choice = filter.choose(&again);
+        let choice = filter.choose(&again, |_| Age::Enough);
         let names = |chosen: &[filter::Chosen]| chosen.iter().map(|chosen| chosen.tag.clone()).collect::<Vec<_>>();
         prop_assert_eq!(names(&choice.chosen), names(&chosen));
     }
@@ -184,7 +184,7 @@ proptest! {
     fn every_tag_is_either_chosen_or_left_out(filter in a_filter(), listing in a_listing()) {
         let Some(filter) = filter else { return Ok(()) };
         let distinct: std::collections::BTreeSet<_> = listing.iter().collect();
-        let choice = filter.choose(&listing);
+        let choice = filter.choose(&listing, |_| Age::Enough);
         if filter.lists() {
             let listed = choice.chosen.iter().filter(|chosen| distinct.contains(&chosen.tag)).count();
             prop_assert_eq!(listed + choice.left_out.values().sum::<usize>(), distinct.len());

@@ -125,7 +125,7 @@ fn defaults_hold_for_images_that_say_nothing_and_name_no_tag() {
          - {{name: b, source: busybox}}\n\
          - {{name: c, source: caddy, select: {{names: ['2']}}}}\n{TARGET}"
     ));
-    let selection = select(&wanted, &Listings::new());
+    let selection = select(&wanted, &Listings::new(), &Records::default(), now());
     let tags: Vec<_> = selection.artifacts.iter().map(|artifact| artifact.source().familiar()).collect();
     assert_eq!(tags, ["alpine:3", "busybox:1", "caddy:2"]);
 }

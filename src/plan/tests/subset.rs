@@ -174,7 +174,7 @@ fn an_immutable_tag_of_which_more_is_wanted_is_looked_at_again() {
     for (brought, sign) in [(AsItIs(Origin::Written), "^"), (Rewritten(Origin::Written), "~")] {
         let world = world(brought, Some("linux/amd64"));
         let asked = |wanted: &Wanted| {
-            let questions = select(wanted, &world.listings).questions(&world.records, &Observed::default());
+            let questions = world.select(wanted).questions(&world.records, &Observed::default());
             !questions.sources.is_empty() || !questions.targets.is_empty()
         };
         assert!(!asked(&spec("linux/amd64")), "what is there for ever costs nothing");

@@ -20,8 +20,11 @@ pub(crate) struct Memory(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     apis: Mutex<HashMap<String, Arc<Api>>>,
-    turns: Mutex<HashMap<(String, Digest), Weak<tokio::sync::Mutex<()>>>>,
+    turns: Mutex<HashMap<(String, Digest), Weak<Turn>>>,
 }
+
+/// The right to write; it has nothing in it.
+pub(in super::super) type Turn = tokio::sync::Mutex<()>;
 
 /// Whether a repository has the API.
 #[derive(Default)]
@@ -39,7 +42,7 @@ impl Memory {
     }
 
     /// The right to write what a subject is referred by, once one holds its lock.
-    pub(in super::super) fn turn(&self, repository: &str, subject: &Digest) -> Arc<tokio::sync::Mutex<()>> {
+    pub(in super::super) fn turn(&self, repository: &str, subject: &Digest) -> Arc<Turn> {
         let mut turns = lock(&self.0.turns);
         let key = (repository.to_owned(), subject.clone());
         if let Some(turn) = turns.get(&key).and_then(Weak::upgrade) {

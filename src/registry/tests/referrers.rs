@@ -180,7 +180,10 @@ async fn a_registry_that_wants_the_subject_first_lacks_content(#[case] answer: R
 
 /// A registry that has nothing but the tag `sha256-<hex>`.
 #[derive(Clone, Default)]
-struct OneTag(Arc<Mutex<Option<(String, Vec<u8>)>>>);
+struct OneTag(Arc<Mutex<Option<Held>>>);
+
+/// A media type, and the bytes.
+type Held = (String, Vec<u8>);
 
 impl OneTag {
     fn holding(media_type: &str, bytes: impl AsRef<[u8]>) -> Self {

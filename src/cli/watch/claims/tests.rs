@@ -22,7 +22,8 @@ impl One {
         claims.enter(&member);
         let stop = CancellationToken::new();
         let claim = Some(claims.start(&member.title(), &stop));
-        let selection = Arc::new(select(&member.wanted, &Listings::new()));
+        let selection =
+            Arc::new(select(&member.wanted, &Listings::new(), &Records::default(), Timestamp::now()));
         Self { member, selection, claim, stop }
     }
 

@@ -131,14 +131,14 @@ impl World {
     }
 
     fn plan(&self, wanted: &Wanted) -> Plan {
-        let selection = select(wanted, &Listings::new());
+        let selection = select(wanted, &Listings::new(), &self.records, now());
         let mut observed = Observed::default();
         loop {
             let questions = selection.questions(&self.records, &observed);
             if questions.is_empty() {
                 return decide(wanted, &selection, &self.records, &observed, &Ownership::default(), now());
             }
-            let Questions { sources, targets, referrers } = questions;
+            let Questions { sources, targets, referrers, .. } = questions;
             observed.extend(Observed {
                 referrers: referrers
                     .into_iter()
