@@ -69,20 +69,23 @@ fn signature(of: &Image, kind: &str) -> Image {
     image
 }
 
-/// A folder `out` with layouts that were synced, and the image of `team/app:v1`.
-async fn synced() -> (Desk, Image) {
-    let source = Registry::v3().start().await;
+/// A folder `out` with layouts that were synced, the image of `team/app:v1`, and what signs it.
+async fn synced() -> (Desk, Image, Image) {
+    let source = Registry::olareg().start().await;
     let image = Image::multi(1, &PLATFORMS, &[300_000, 3_000]);
     for tag in ["v1", "v2", "v10"] {
         source.push("team/app", tag, &image).await;
     }
+    let signed = signature(&image, "application/vnd.test.signature");
+    source.push_parts("team/app", &signed).await;
+    source.put_manifest("team/app", signed.digest().as_str(), &signed.root).await;
     let desk = Desk::new(&format!(
         "images:\n- {{name: app, source: '{}/team/app', select: {{patterns: ['.*']}}}}\n\
          targets:\n- {{name: copy, repository: 'oci:out/{{path}}'}}",
         source.host()
     ));
     desk.synced().await;
-    (desk, image)
+    (desk, image, signed)
 }
 
 fn run(tool: impl AsRef<Path>, folder: &Path, arguments: &[&str]) {
@@ -94,7 +97,7 @@ fn run(tool: impl AsRef<Path>, folder: &Path, arguments: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn crane_skopeo_and_our_own_sync_pull_what_is_served() {
-    let (desk, image) = synced().await;
+    let (desk, image, _) = synced().await;
     let served = Served::start(&desk, "out").await;
     let host = &served.host;
     assert!(
@@ -135,7 +138,7 @@ async fn crane_skopeo_and_our_own_sync_pull_what_is_served() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_answers_as_a_registry_does_and_refuses_what_changes_something() {
-    let (desk, image) = synced().await;
+    let (desk, image, _) = synced().await;
     let served = Served::start(&desk, "out").await;
     let base = served.get("/v2/").await;
     assert_eq!(base.status(), 200);
@@ -193,16 +196,7 @@ async fn it_answers_as_a_registry_does_and_refuses_what_changes_something() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tags_are_listed_in_pages_and_referrers_by_their_kind() {
-    let (desk, image) = synced().await;
-    let registry = Registry::v3().start().await;
-    let signed = signature(&image, "application/vnd.test.signature");
-    registry.push_parts("team/app", &signed).await;
-    registry.put_manifest("team/app", signed.digest().as_str(), &signed.root).await;
-    // oras writes what it copies by digest into the index, as a referrer has to be.
-    let from = format!("{}/team/app@{}", registry.host(), signed.digest());
-    let to = format!("out/team/app@{}", signed.digest());
-    run(program("oras"), desk.path(), &["copy", "--from-plain-http", "--to-oci-layout", &from, &to]);
-
+    let (desk, image, signed) = synced().await;
     let served = Served::start(&desk, "out").await;
     let list = |path: String| async {
         let path = path;
@@ -235,7 +229,7 @@ async fn tags_are_listed_in_pages_and_referrers_by_their_kind() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_outside_the_layouts_is_served() {
-    let (desk, image) = synced().await;
+    let (desk, image, _) = synced().await;
     let at = |path: &str| desk.path().join(path);
     fs::rename(at("out/team/app"), at("outside")).unwrap();
     fs::create_dir_all(at("out/.hidden")).unwrap();
@@ -265,7 +259,7 @@ async fn nothing_outside_the_layouts_is_served() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_blob_that_was_damaged_never_comes_to_its_end() {
-    let (desk, image) = synced().await;
+    let (desk, image, _) = synced().await;
     let blob = image.all_blobs().into_iter().max_by_key(|blob| blob.size).unwrap();
     let path = super::file(&desk.path().join("out/team/app"), &blob.digest);
     let mut bytes = fs::read(&path).unwrap();
@@ -278,7 +272,7 @@ async fn a_blob_that_was_damaged_never_comes_to_its_end() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_stops_when_it_is_asked_to_and_says_what_keeps_it_from_starting() {
-    let (desk, _) = synced().await;
+    let (desk, ..) = synced().await;
     let mut served = Served::start(&desk, "out").await;
     let taken = desk.run(&["serve", "out", "--listen", &served.host]).await.expect(1);
     assert!(
@@ -309,14 +303,7 @@ fn counts(report: &str) -> BTreeMap<String, u64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_conformance_suite_finds_nothing_wrong() {
-    let (desk, image) = synced().await;
-    let source = Registry::v3().start().await;
-    let signed = signature(&image, "application/vnd.test.signature");
-    source.push_parts("team/app", &signed).await;
-    source.put_manifest("team/app", signed.digest().as_str(), &signed.root).await;
-    let from = format!("{}/team/app@{}", source.host(), signed.digest());
-    let to = format!("out/team/app@{}", signed.digest());
-    run(program("oras"), desk.path(), &["copy", "--from-plain-http", "--to-oci-layout", &from, &to]);
+    let (desk, image, _) = synced().await;
     let served = Served::start(&desk, "out").await;
 
     let manifests: Vec<&str> =
