@@ -34,8 +34,9 @@ pub fn seconds(corpus: &Corpus, runs: usize) -> f64 {
 fn plan(object: &ImageSync, tags: &[Tag]) -> Plan {
     let wanted = Wanted::from_object(object).expect("the object is valid");
     let listed = |repository: Repository| (repository, Listed::Tags(tags.to_vec()));
-    let selection = select(&wanted, &wanted.listings().into_iter().map(listed).collect());
-    let records = Records::default();
+    let (records, now) = (Records::default(), Timestamp::UNIX_EPOCH);
+    let listings = wanted.listings().into_iter().map(listed).collect();
+    let selection = select(&wanted, &listings, &records, now);
     let mut ownership = Ownership::default();
     ownership.claim_selected(&wanted, &selection, &records);
     let mut observed = Observed::default();
@@ -54,7 +55,7 @@ fn plan(object: &ImageSync, tags: &[Tag]) -> Plan {
         answers.referrers.extend(questions.referrers.into_iter().map(none));
         observed.extend(answers);
     }
-    decide(&wanted, &selection, &records, &observed, &ownership, Timestamp::UNIX_EPOCH)
+    decide(&wanted, &selection, &records, &observed, &ownership, now)
 }
 
 fn object(corpus: &Corpus) -> ImageSync {

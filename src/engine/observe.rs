@@ -54,7 +54,7 @@ impl Engine {
             stream::iter(referrers).buffer_unordered(AT_ONCE).collect(),
             self.walk(questions.walks, access),
         );
-        Observed { sources, targets, referrers, walks, ..Observed::default() }
+        Observed { sources, targets, walks, referrers, ..Observed::default() }
     }
 
     async fn look_at_referrers(

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{
     Layout, blobs_to_write,
+    commit::INDEX,
     dir::Dir,
     error::Error,
     index::{Change, Tagged},
@@ -42,7 +43,8 @@ impl Layout {
         match self.get_manifest(at).await {
             Err(Error::NoManifest { .. } | Error::NoLayout(_)) => Ok(true),
             // It is there, whatever else is wrong with it.
-            Ok(_) | Err(Error::Manifest(_) | Error::TooLarge { .. }) => Ok(false),
+            Ok(_) | Err(Error::Manifest(_)) => Ok(false),
+            Err(Error::TooLarge { path, .. }) if !path.ends_with(INDEX) => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -132,11 +132,6 @@ impl Layout {
         Ok(if layouts::is_layout(&root)? { Some(root) } else { None })
     }
 
-    /// The same, where its not being there is an error.
-    fn read_root(&self) -> Result<Dir, Error> {
-        self.root()?.ok_or_else(|| Error::NoLayout(self.path()))
-    }
-
     /// Opens the directory to write; it is made if it is not there.
     fn write_root(&self) -> Result<Dir, Error> {
         let root = match self.root()? {
@@ -153,7 +148,8 @@ impl Layout {
 
     /// The folder that has the blobs whose digests are of this kind, if it is there.
     fn blobs(&self, digest: &Digest) -> Result<Option<Dir>, Error> {
-        let Some(blobs) = self.read_root()?.dir(BLOBS)? else { return Ok(None) };
+        let Some(root) = self.root()? else { return Ok(None) };
+        let Some(blobs) = root.dir(BLOBS)? else { return Ok(None) };
         blobs.dir(algorithm(digest))
     }
 }

@@ -25,13 +25,22 @@ struct Place {
 }
 
 fn place() -> Place {
+    place_in(&Layouts::default())
+}
+
+fn place_in(layouts: &Layouts) -> Place {
     let folder = tempfile::tempdir().unwrap();
-    let layout = open(&folder.path().join("out/app"));
+    let layout = open_in(layouts, &folder.path().join("out/app"));
     Place { folder, layout }
 }
 
+/// As another process opens it.
 fn open(path: &Path) -> Layout {
-    Layouts::default().open(&format!("oci:{}", path.display()).parse().unwrap())
+    open_in(&Layouts::default(), path)
+}
+
+fn open_in(layouts: &Layouts, path: &Path) -> Layout {
+    layouts.open(&format!("oci:{}", path.display()).parse().unwrap())
 }
 
 impl Place {
@@ -45,8 +54,8 @@ impl Place {
 
     /// The names of files on their way.
     fn parts(&self) -> usize {
-        let names = fs::read_dir(self.path()).unwrap().map(|entry| entry.unwrap().file_name());
-        names.filter(|name| name.to_str().unwrap().ends_with(".part")).count()
+        let paths = fs::read_dir(self.path()).unwrap().map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.extension().is_some_and(|end| end == "part")).count()
     }
 
     fn index(&self) -> Value {
@@ -319,7 +328,8 @@ async fn what_a_crash_left_is_removed_by_the_next_writer() {
 
 #[tokio::test]
 async fn a_blob_is_mounted_as_the_same_file_if_it_is_ours_and_as_a_copy_otherwise() {
-    let (a, b) = (place(), place());
+    let layouts = Layouts::default();
+    let (a, b) = (place_in(&layouts), place_in(&layouts));
     let bytes = vec![3; 200_000];
     let shared = write(&a.layout, &bytes).await;
     let inode = |path: PathBuf| fs::metadata(path).unwrap().ino();
@@ -330,7 +340,7 @@ async fn a_blob_is_mounted_as_the_same_file_if_it_is_ours_and_as_a_copy_otherwis
     assert_eq!(b.parts(), 0);
 
     // Whoever may write to the file could change what we have.
-    let c = place();
+    let c = place_in(&layouts);
     fs::set_permissions(a.file(&shared.digest), fs::Permissions::from_mode(0o666)).unwrap();
     assert!(matches!(c.layout.mount(&shared.digest, &a.layout).await.unwrap(), Mount::Mounted));
     assert_ne!(inode(a.file(&shared.digest)), inode(c.file(&shared.digest)));
@@ -360,6 +370,7 @@ async fn a_directory_without_a_layout_is_not_there_and_becomes_one_when_it_is_wr
     assert_eq!(place.layout.head_manifest(&tag("v1")).await.unwrap(), None);
     assert!(place.layout.prove_absent(&tag("v1")).await.unwrap());
     assert_eq!(place.layout.tags().await.unwrap_err().class(), Class::NotFound);
+    assert_eq!(place.layout.head_blob(&blob(b"config").digest).await.unwrap(), None);
     assert!(!place.folder.path().join("out").exists(), "looking makes nothing");
     // The layout of another repository may lie in it already.
     let below = open(&place.path().join("below"));

@@ -103,15 +103,15 @@ impl Candidates {
     fn superseded(&self, least: MinAge, now: Timestamp) -> Option<usize> {
         let mut preferred = self.0.iter();
         let mut earliest = preferred.next()?;
-        let mut last = None;
+        let mut found = None;
         for (place, candidate) in preferred.enumerate() {
             if is_old_enough(earliest, least, now) || earliest.first_seen <= candidate.first_seen {
-                last = Some(place + 1);
+                found = Some(place + 1);
             } else {
                 earliest = candidate;
             }
         }
-        last
+        found
     }
 
     /// Of those that nothing supersedes, so that each was seen before the one in front of it: the one that is missed

@@ -148,7 +148,7 @@ impl Filter {
             }
         }
         choice.chosen.sort_by(|a, b| a.rank().cmp(&b.rank()));
-        for older in self.take_newest(&mut choice.chosen, &age) {
+        for older in self.take_newest(&mut choice.chosen, age) {
             self.leave_out(&mut choice, &older.tag, LeftOut::NotNewest);
         }
         let passed: BTreeSet<&Tag> = choice.chosen.iter().map(|chosen| &chosen.tag).collect();
@@ -192,7 +192,8 @@ impl Filter {
         }
     }
 
-    fn version(&self, tag: &Tag) -> Option<Version> {
+    /// The version that a tag is, found as the filter says.
+    pub(super) fn version(&self, tag: &Tag) -> Option<Version> {
         match &self.extract {
             Some(extract) => version(extract.version(tag)?),
             None => version(tag.as_str()),

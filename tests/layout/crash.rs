@@ -122,12 +122,14 @@ async fn whatever_instant_a_run_is_killed_at_every_tag_of_a_layout_is_complete()
     assert!(absent > 0 && old > 0 && new > 0 && left > 0, "{absent} {old} {new} {left}");
 }
 
-/// Runs the program with a file system of two MiB at `out`, and keeps what is in it at the end.
+/// Runs the program with a file system of two MiB at `out`, first with `sync.yaml` and then with `large.yaml`, and keeps what is
+/// in it at the end.
 fn run_on_a_small_disk(desk: &Path) -> Option<(i32, String)> {
     let program = env!("CARGO_BIN_EXE_imagesync");
     let script = format!(
         "mkdir out && mount -t tmpfs -o size=2m none out || exit 99\n\
-         {program} sync -f sync.yaml; code=$?\n\
+         {program} sync -f sync.yaml || exit 98\n\
+         {program} sync -f large.yaml; code=$?\n\
          cp -a out kept; exit $code"
     );
     let mut command = Command::new("unshare");
@@ -137,7 +139,7 @@ fn run_on_a_small_disk(desk: &Path) -> Option<(i32, String)> {
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     match output.status.code() {
         // A sandbox that has no mounts; the unit tests of errors remain.
-        Some(99) | Some(1) if said.contains("unshare") || said.contains("mount:") => None,
+        Some(99 | 1) if said.contains("unshare") || said.contains("mount:") => None,
         code => Some((code.unwrap_or(-1), said.into_owned())),
     }
 }
@@ -148,11 +150,16 @@ async fn a_full_disk_is_told_and_leaves_nothing_half_published() {
     let (small, large) = (Image::single(1, &[5_000]), Image::single(2, &[100_000, 5_000_000]));
     source.push("app", "small", &small).await;
     source.push("app", "large", &large).await;
-    let desk = Desk::new(&format!(
-        "images:\n- {{name: small, source: '{0}/app:small'}}\n- {{name: large, source: '{0}/app:large'}}\n\
-         targets:\n- {{name: copy, repository: 'oci:out/{{path}}'}}",
-        source.host()
-    ));
+    let spec = |tag| {
+        format!(
+            "images:\n- {{name: app, source: '{}/app:{tag}'}}\ntargets:\n- {{name: copy, repository: 'oci:out/{{path}}'}}",
+            source.host()
+        )
+    };
+    let desk = Desk::new(&spec("large"));
+    let large_sync = std::fs::read_to_string(desk.path().join("sync.yaml")).unwrap();
+    desk.write("large.yaml", &large_sync.replace("name: test", "name: large"));
+    desk.manifest(&spec("small"));
     let Some((code, said)) = run_on_a_small_disk(desk.path()) else {
         eprintln!("left out: this sandbox does not permit a mount");
         return;

@@ -44,6 +44,7 @@ async fn skopeo_crane_and_oras_read_what_was_written() {
         &[
             "copy",
             "--all",
+            "--preserve-digests",
             "--dest-tls-verify=false",
             "oci:out/team/app:v1",
             &format!("docker://{host}/skopeo:v1"),
@@ -71,7 +72,14 @@ async fn what_skopeo_crane_and_oras_wrote_is_read_without_credentials() {
     run(
         "skopeo",
         desk.path(),
-        &["copy", "--all", "--src-tls-verify=false", &format!("docker://{from}"), "oci:skopeo:v1"],
+        &[
+            "copy",
+            "--all",
+            "--preserve-digests",
+            "--src-tls-verify=false",
+            &format!("docker://{from}"),
+            "oci:skopeo:v1",
+        ],
     );
     run(
         program("crane"),

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::{
     api::ImageSync,
-    plan::{Listings, Observed, Ownership, Questions, Referring, Seen, Wanted, decide, select},
+    plan::{Listings, Observed, Ownership, Questions, Referring, Seen, Walked, Wanted, decide, select},
     records,
     reference::Reference,
     registry::{Answer, Cause, Manifest},
@@ -138,12 +138,13 @@ impl World {
             if questions.is_empty() {
                 return decide(wanted, &selection, &self.records, &observed, &Ownership::default(), now());
             }
-            let Questions { sources, targets, referrers, .. } = questions;
+            let Questions { sources, targets, referrers, walks } = questions;
             observed.extend(Observed {
                 referrers: referrers
                     .into_iter()
                     .map(|look| (look.subject, Referring::found([], 0)))
                     .collect(),
+                walks: walks.into_iter().map(|walk| (walk, Walked::Whole)).collect(),
                 sources: sources.into_iter().map(|at| (at.clone(), self.see(&at))).collect(),
                 targets: targets.into_iter().map(|(t, at)| ((t, at.clone()), self.see(&at))).collect(),
                 ..Observed::default()
