@@ -59,6 +59,6 @@ fn file(layout: &Path, digest: &Digest) -> PathBuf {
 
 /// Files of a layout that are not whole.
 fn parts(layout: &Path) -> usize {
-    let names = fs::read_dir(layout).into_iter().flatten().map(|entry| entry.unwrap().file_name());
-    names.filter(|name| name.to_string_lossy().ends_with(".part")).count()
+    let paths = fs::read_dir(layout).into_iter().flatten().map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|end| end == "part")).count()
 }

@@ -22,6 +22,8 @@ mod minage;
 mod oracles;
 mod pair;
 mod platforms;
+mod prune;
+mod prune_walks;
 mod reference;
 mod referrers;
 mod registry;

@@ -87,13 +87,13 @@ pub struct TargetRecord {
     pub name: String,
     /// The full reference on the target. Example: registry.corp.example/mirror/alpine:3.20.
     pub reference: String,
-    /// The digest that was last written or found there, or, where the origin is Intended, is being written.
+    /// The digest that was last written or found there, or, where the origin is Intended or Deleting, is being written.
     #[schemars(with = "String")]
     pub digest: Digest,
     /// Whether this ImageSync wrote that digest there, found it there, or was about to write it.
     pub origin: Origin,
     /// The digest that this ImageSync had written there before, as long as it is not known whether the other one has
-    /// replaced it; only where the origin is Intended.
+    /// replaced it; only where the origin is Intended or Deleting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub previous_digest: Option<Digest>,
@@ -127,6 +127,10 @@ pub struct TargetRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Time>")]
     pub unwanted_since: Option<Timestamp>,
+    /// Whether the last run that judged it found that somebody else wants it, or may: then it was not unwanted before the run
+    /// that finds that nobody does any more. Only where `unwantedSince` is given.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wanted_elsewhere: bool,
     /// When anything in this entry last changed.
     #[schemars(with = "Time")]
     pub last_change: Timestamp,
@@ -172,6 +176,7 @@ impl TargetRecord {
             class: None,
             message: None,
             unwanted_since: None,
+            wanted_elsewhere: false,
             last_change: now,
         }
     }
@@ -186,8 +191,14 @@ impl TargetRecord {
     /// end is not known, both what it was to write and what it was to replace count.
     #[must_use]
     pub fn wrote(&self, digest: &Digest) -> bool {
-        let is_ours = matches!(self.origin, Origin::Written | Origin::Intended);
+        let is_ours = matches!(self.origin, Origin::Written | Origin::Intended | Origin::Deleting);
         (is_ours && self.digest == *digest) || self.previous_digest.as_ref() == Some(digest)
+    }
+
+    /// The dummy manifest that the tag may show, since its deletion began and nobody knows of its end.
+    #[must_use]
+    pub fn dummy(&self) -> Option<&Digest> {
+        (self.origin == Origin::Deleting && self.previous_digest.is_some()).then_some(&self.digest)
     }
 }
 
@@ -201,6 +212,10 @@ pub enum Origin {
     /// This ImageSync was about to write it, and it is not known whether it did: the process ended in between, or the
     /// registry did not answer. The next look at the target tells.
     Intended,
+    /// This ImageSync wrote it and was about to delete it, and it is not known whether it did. Where the registry deletes digests
+    /// only, `digest` is that of the dummy manifest that is deleted in the tag's place, and `previousDigest` what the tag
+    /// showed before. The next look at the target tells.
+    Deleting,
 }
 
 /// How far an artifact is on one target.

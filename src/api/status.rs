@@ -9,7 +9,7 @@ use crate::class::Class;
 /// What was observed, after a completed run, or during a long one.
 ///
 /// Tools that wait for objects (kstatus) read `observedGeneration` and the conditions `Ready`, `Reconciling` and
-/// `Stalled`; the last two are present only while they are True.
+/// `Stalled`; the last two, and `PruneHeld`, are present only while they are True.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageSyncStatus {
@@ -26,7 +26,8 @@ pub struct ImageSyncStatus {
     pub next_sync_time: Option<Time>,
 
     /// `Ready`: whether everything that the spec wants is in sync. `Reconciling`: a new spec is being carried out.
-    /// `Stalled`: nothing goes on until the spec or a Secret changes.
+    /// `Stalled`: nothing goes on until the spec or a Secret changes. `PruneHeld`: more would be deleted from targets than
+    /// the limit allows, and a person's approval is waited for; the message says how to give it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -67,6 +68,12 @@ pub struct Counts {
     pub failed: i64,
     /// Artifacts whose tag on a target belongs to somebody else, or may not be overwritten.
     pub conflicts: i64,
+    /// Names on targets that the last run deleted, since nothing wanted them any more.
+    #[serde(default)]
+    pub pruned: i64,
+    /// Names on targets that would be deleted and wait for a person's approval.
+    #[serde(default)]
+    pub prune_held: i64,
 }
 
 /// One thing that is wrong.

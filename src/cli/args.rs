@@ -1,6 +1,6 @@
 //! The arguments that commands share, and those of `sync` and `plan`.
 
-use std::path::PathBuf;
+use std::{io::IsTerminal as _, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -82,6 +82,26 @@ pub struct PlanArgs {
     pub run: RunArgs,
 }
 
+/// `imagesync delete`.
+#[derive(Clone, Debug, Args)]
+pub struct DeleteArgs {
+    /// Which manifests to read.
+    #[command(flatten)]
+    pub files: FileArgs,
+
+    /// How to reach registries, and what is remembered.
+    #[command(flatten)]
+    pub run: RunArgs,
+
+    /// Do it without asking.
+    #[arg(short, long)]
+    pub yes: bool,
+
+    /// Only say what would be done.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 /// How to print a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
@@ -126,6 +146,22 @@ impl RunArgs {
             ))),
             _ => Ok(()),
         }
+    }
+}
+
+impl DeleteArgs {
+    /// Refuses what can never work, before anything is done.
+    pub(super) fn check(&self) -> Result<(), Usage> {
+        self.run.check()?;
+        let can_ask = std::io::stdin().is_terminal() && !self.files.files.contains(&Input::Stdin);
+        if self.yes || self.dry_run || can_ask {
+            return Ok(());
+        }
+        Err(Usage(
+            "delete asks before it deletes, and there is no terminal to ask on: say --yes to delete without being asked, or \
+             --dry-run to see what would be done"
+                .to_owned(),
+        ))
     }
 }
 

@@ -80,7 +80,9 @@ impl Bars {
                     bar.finish_and_clear();
                 }
             }
-            Event::Mounted { .. } | Event::Present { .. } | Event::Walked { .. } => self.copies.tick(),
+            Event::Mounted { .. } | Event::Present { .. } | Event::Walked { .. } | Event::Pruned { .. } => {
+                self.copies.tick();
+            }
         }
     }
 

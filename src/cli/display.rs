@@ -7,8 +7,8 @@ use std::{
 
 use super::{bars::Bars, run::interrupted};
 use crate::{
-    engine::{Applied, Event, Outcome, Progress},
-    plan::{Action, Kind, Plan, Walk, Walked},
+    engine::{Applied, Event, Outcome, Progress, Pruned},
+    plan::{Action, Judged, Kind, Plan, Walk, Walked},
 };
 
 /// Where all runs of a process tell of themselves: bars on a terminal, log lines elsewhere.
@@ -80,6 +80,18 @@ fn log(event: &Event<'_>) {
                 tracing::error!(%image, %source, %destination, class = %error.class(), error = error.message(), "failed");
             }
             Outcome::InSync | Outcome::NotTried => {}
+        }
+    }
+    if let Event::Pruned { name, outcome } = event {
+        let Judged { image, reference, .. } = name;
+        match outcome {
+            Pruned::Deleted => tracing::info!(%image, %reference, "deleted"),
+            Pruned::PutBack => tracing::info!(%image, %reference, "put back"),
+            Pruned::Forgotten => tracing::info!(%image, %reference, "not ours any more: {}", name.reason),
+            Pruned::Failed(error) => {
+                tracing::error!(%image, %reference, class = %error.class(), error = error.message(), "not deleted");
+            }
+            Pruned::Untouched | Pruned::Spared | Pruned::Interrupted => {}
         }
     }
 }

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 use super::load::{DEFAULT_NAMESPACE, Secret};
 use crate::{
-    api::{ImageSync, ImageSyncStatus},
+    api::{APPROVE_PRUNE, ImageSync, ImageSyncStatus},
     engine::{self, Access, Applied},
-    plan::Wanted,
-    records::Journal,
+    plan::{Selection, Surroundings, Wanted, Wants},
+    records::{Journal, Records},
 };
 
 /// One ImageSync.
@@ -36,6 +36,19 @@ impl Member {
         if self.is_suspended() {
             tracing::warn!("{} is suspended: nothing is done for it", self.title());
         }
+    }
+
+    /// What it rests on which names are deleted, besides what registries show.
+    pub(super) fn surroundings<'a>(
+        &'a self,
+        selection: Option<&'a Selection>,
+        records: &'a Records,
+        wants: &'a Wants,
+        now: Timestamp,
+    ) -> Surroundings<'a> {
+        let annotations = self.object.metadata.annotations.as_ref();
+        let approved = annotations.and_then(|annotations| annotations.get(APPROVE_PRUNE)).map(String::as_str);
+        Surroundings { wanted: &self.wanted, selection, records, wants, in_use: None, approved, now }
     }
 
     /// The status after what was applied.

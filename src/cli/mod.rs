@@ -4,11 +4,13 @@ mod args;
 mod bars;
 mod completion;
 mod crds;
+mod delete;
 mod display;
 mod exit;
 pub mod load;
 mod man;
 mod member;
+mod others;
 mod plan;
 mod run;
 mod serve;
@@ -24,7 +26,7 @@ use std::io::{self, Write};
 use clap::{Parser, Subcommand};
 
 pub use self::{
-    args::{Color, FileArgs, Output, PlanArgs, RunArgs, SyncArgs},
+    args::{Color, DeleteArgs, FileArgs, Output, PlanArgs, RunArgs, SyncArgs},
     exit::{Exit, report},
 };
 
@@ -48,6 +50,8 @@ pub enum Command {
     Sync(SyncArgs),
     /// Say what `sync` would do, and why. Nothing is changed.
     Plan(PlanArgs),
+    /// Delete the ImageSyncs in the manifests: forget their records, and with `deletionPolicy: Prune` delete what they wrote.
+    Delete(DeleteArgs),
     /// Serve directories that `sync` wrote as a registry, to be read only.
     Serve(serve::Args),
     /// Print the custom resource definitions (CRDs), for `kubectl apply -f -`.
@@ -73,6 +77,10 @@ impl Cli {
             Command::Plan(args) => {
                 args.run.check()?;
                 plan::run(args, self.color)
+            }
+            Command::Delete(args) => {
+                args.check()?;
+                delete::run(args, self.color)
             }
             Command::Serve(args) => serve::run(args, self.color),
             Command::Crds => crds::run(),

@@ -22,6 +22,7 @@ pub(super) fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
             &shared.engine(Progress::silent()),
             &members,
             &suspended,
+            &shared.others(members.iter().chain(&suspended)),
             args.run.deep,
             Timestamp::now(),
         )
@@ -30,7 +31,7 @@ pub(super) fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
         let kinds = || plans.iter().flat_map(|plan| &plan.actions).map(|action| &action.kind);
         Ok(if kinds().any(|kind| matches!(kind, Kind::Failed { .. } | Kind::Conflict)) {
             Exit::Failed
-        } else if kinds().any(Kind::is_change) {
+        } else if kinds().any(Kind::is_change) || plans.iter().any(|plan| plan.pruning.is_change()) {
             Exit::Changes
         } else if kinds().any(|kind| matches!(kind, Kind::Deferred { .. })) {
             Exit::Deferred

@@ -4,10 +4,10 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{display::Display, member::Member};
+use super::{display::Display, member::Member, others::Others};
 use crate::{
-    engine::{Applied, Engine, Error, Outcome},
-    plan::{Observed, Ownership, Plan, Selection, Wanted, decide, select},
+    engine::{Applied, Engine, Error, Outcome, Pruned},
+    plan::{Observed, Ownership, Plan, Selection, Surroundings, Wanted, Wants, decide, select},
     records::{self, Records},
 };
 
@@ -55,6 +55,7 @@ pub(super) async fn plan(
     engine: &Engine,
     members: &[Member],
     suspended: &[Member],
+    others: &Others,
     deep: bool,
     now: Timestamp,
 ) -> Vec<Plan> {
@@ -63,14 +64,40 @@ pub(super) async fn plan(
         members.iter().chain(suspended).map(|member| member.journal.records()).collect();
     let selected = selections.iter().map(Some).chain(suspended.iter().map(|_| None));
     let claims = members.iter().chain(suspended).zip(&records).zip(selected);
-    let ownership =
-        &ownership(claims.map(|((member, records), selection)| (&member.wanted, records, selection)));
+    let claims = claims.map(|((member, records), selection)| (&member.wanted, records, selection));
+    let mut wants = Wants::default();
+    if members.iter().any(|member| member.wanted.prunes()) {
+        claims.clone().for_each(|(wanted, records, selection)| wants.add(wanted, records, selection));
+        others.want(&mut wants);
+    }
+    let (ownership, wants) = (&ownership(claims), &wants);
     let plans =
         members.iter().zip(&selections).zip(&records).map(|((member, selection), records)| async move {
-            let observed = look(engine, member, selection, records).await;
-            decide(&member.wanted, selection, records, &observed, ownership, now)
+            let mut observed = look(engine, member, selection, records).await;
+            let mut plan = decide(&member.wanted, selection, records, &observed, ownership, now);
+            let around = member.surroundings(Some(selection), records, wants, now);
+            look_for_pruning(engine, member, &plan, &around, &mut observed).await;
+            plan.prune(&around, &observed);
+            plan
         });
     join_all(plans).await
+}
+
+/// Looks at what deletions rest on.
+pub(super) async fn look_for_pruning(
+    engine: &Engine,
+    member: &Member,
+    plan: &Plan,
+    around: &Surroundings<'_>,
+    observed: &mut Observed,
+) {
+    loop {
+        let questions = plan.prune_questions(around, observed);
+        if questions.is_empty() {
+            return;
+        }
+        observed.extend(engine.look(questions, &member.access).await);
+    }
 }
 
 /// What became of a plan.
@@ -102,5 +129,5 @@ pub(super) fn interrupted(applied: &Applied) -> usize {
 
 /// Whether anything was left out because the run was stopped.
 pub(super) fn was_interrupted(applied: &Applied) -> bool {
-    interrupted(applied) > 0
+    interrupted(applied) > 0 || applied.pruned.iter().any(|pruned| matches!(pruned, Pruned::Interrupted))
 }

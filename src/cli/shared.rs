@@ -13,6 +13,7 @@ use super::{
     args::RunArgs,
     load::{self, Manifest, Manifests, Secret},
     member::{Member, names},
+    others::Others,
 };
 use crate::{
     api::ImageSync,
@@ -77,6 +78,15 @@ impl Shared {
             })
         };
         manifests.syncs.iter().map(member).collect()
+    }
+
+    /// The ImageSyncs of the state directory that are not among these.
+    pub(super) fn others<'a>(&self, members: impl IntoIterator<Item = &'a Member>) -> Others {
+        let named = members.into_iter().map(|member| names(&member.object));
+        Others::new(
+            Arc::clone(&self.store),
+            named.map(|(namespace, name)| (namespace.to_owned(), name.to_owned())),
+        )
     }
 
     fn journal(&self, object: &ImageSync) -> Result<Journal, records::Error> {

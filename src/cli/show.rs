@@ -53,7 +53,7 @@ fn paint(text: &str, color: Color) -> String {
     let sign = |line: &str| match line.trim_start().chars().next() {
         Some('+') => "32",
         Some('~') => "36",
-        Some('!') => "31",
+        Some('!' | '-') => "31",
         Some('=') => "2",
         _ => "0",
     };

@@ -50,8 +50,9 @@ async fn once(
     let display = Display::new();
     let engine = shared.engine(display.progress());
     let (members, suspended) = divide(members);
+    let others = shared.others(members.iter().chain(&suspended));
     let plans = tokio::select! {
-        plans = run::plan(&engine, &members, &suspended, args.run.deep, Timestamp::now()) => plans,
+        plans = run::plan(&engine, &members, &suspended, &others, args.run.deep, Timestamp::now()) => plans,
         // Nothing was begun, so nothing has to be ended.
         () = stop.cancelled() => return Ok(Exit::Interrupted),
     };

@@ -6,8 +6,8 @@ use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 
 use crate::{
     api::State,
-    engine::{Applied, Error, Outcome, Trouble},
-    plan::{Action, Kind},
+    engine::{Applied, Error, Outcome, Pruned, Trouble},
+    plan::{Action, Judged, Kind, Verdict},
 };
 
 /// Columns that a terminal has at least for the table to be fitted into it.
@@ -21,6 +21,7 @@ pub(super) fn render<'a>(applied: impl Iterator<Item = (&'a str, &'a Applied)>, 
     for (object, applied) in applied {
         let results = applied.results();
         rows.extend(results.map(|(action, outcome, trouble)| Row::new(object, action, outcome, trouble)));
+        rows.extend(applied.pruned().filter_map(|(name, pruned)| Row::pruned(object, name, pruned)));
         let images = applied.plan.images.iter().filter_map(|image| Some((&image.image, image.waiting?)));
         waiting.extend(images.map(|(image, waiting)| format!("{object} {image}: {waiting}\n")));
     }
@@ -131,6 +132,39 @@ impl Row {
             rank,
             colour,
         }
+    }
+}
+
+impl Row {
+    /// The row of a name that nothing wants; none if it just stays.
+    fn pruned(object: &str, name: &Judged, pruned: &Pruned) -> Option<Self> {
+        let (rank, word, colour) = match (pruned, &name.verdict) {
+            (Pruned::Deleted, _) => (1, "deleted", Color::Green),
+            (Pruned::PutBack, _) => (1, "put back", Color::Green),
+            (Pruned::Interrupted, _) => (2, "interrupted", Color::Yellow),
+            (Pruned::Failed(_), _) => (4, "failed", Color::Red),
+            (Pruned::Untouched, Verdict::Held) => (3, "held", Color::Yellow),
+            (Pruned::Untouched, Verdict::WouldDelete) => (2, "would be deleted", Color::DarkGrey),
+            _ => return None,
+        };
+        let trouble = pruned.trouble();
+        let result =
+            trouble.as_ref().map_or_else(|| word.to_owned(), |trouble| format!("{word}: {}", trouble.class));
+        let held = (word == "held").then(|| name.reason.clone());
+        Some(Self {
+            object: object.to_owned(),
+            source: name
+                .tag
+                .as_ref()
+                .map_or_else(|| name.image.clone(), |tag| format!("{}:{tag}", name.image)),
+            target: name.reference.to_string(),
+            digest: name.digest.short().to_owned(),
+            result,
+            detail: trouble.map(|trouble| trouble.message).or(held),
+            word,
+            rank,
+            colour,
+        })
     }
 }
 

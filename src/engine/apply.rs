@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Access, Engine, Outcome, belongings,
+    Access, Engine, Outcome, Pruned, belongings,
     error::Error,
     job::{Job, Place, jobs},
     known::Trust,
@@ -44,6 +44,8 @@ pub struct Applied {
     pub plan: Plan,
     /// One outcome an action, in the plan's order.
     pub outcomes: Vec<Outcome>,
+    /// What became of the names that nothing wants any more, in the order of the plan's pruning.
+    pub pruned: Vec<Pruned>,
 }
 
 /// What the jobs of one ImageSync share.
@@ -59,14 +61,15 @@ pub(super) struct Run<'a> {
 }
 
 impl Engine {
-    /// Carries out the copies of a plan.
+    /// Carries out the copies of a plan, and then its deletions.
     ///
     /// # Guarantees
     ///
     /// - A tag is published after all that it needs is on the target, and after the journal holds that it will be:
     ///   whatever kills the process, each tag points at something complete, and what we wrote is known as ours.
     /// - One image that fails does not keep the others from being copied.
-    /// - When `stop` is cancelled nothing new begins, what is on its way is dropped, and this returns at once.
+    /// - When `stop` is cancelled nothing new begins, what is on its way is dropped, and this returns at once; only a deletion
+    ///   that began is ended.
     pub async fn apply(
         &self,
         plan: Plan,
@@ -97,7 +100,9 @@ impl Engine {
                 }
             }
         });
-        Applied { plan, outcomes }
+        // Last: what was copied is there before anything goes.
+        let pruned = self.prune(&plan.pruning, access, journal, stop).await;
+        Applied { plan, outcomes, pruned }
     }
 }
 

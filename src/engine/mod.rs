@@ -13,6 +13,7 @@
 //!   sparse     an index of some platforms: as it is, or rewritten
 //!   publish    its manifests
 //!   tag        the tags, last
+//! prune      the deletions of a plan, after its copies
 //! record     what the journal holds before and after
 //! trouble    what is wrong with what was applied
 //! status     an ImageSync's status, from that
@@ -29,6 +30,7 @@ mod observe;
 mod outcome;
 mod pace;
 mod progress;
+mod prune;
 mod publish;
 mod record;
 mod roots;
@@ -48,6 +50,7 @@ pub use apply::Applied;
 pub use error::Error;
 pub use outcome::Outcome;
 pub use progress::{Event, Progress};
+pub use prune::{PruneError, Pruned};
 #[cfg(test)]
 pub(crate) use record::MOST_MESSAGE;
 pub use status::{Context, status};

@@ -5,9 +5,9 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use super::Outcome;
+use super::{Outcome, Pruned};
 use crate::{
-    plan::{Action, Walk, Walked},
+    plan::{Action, Judged, Walk, Walked},
     registry::Blob,
 };
 
@@ -56,6 +56,13 @@ pub enum Event<'a> {
         action: &'a Action,
         /// What became of it.
         outcome: &'a Outcome,
+    },
+    /// A name that nothing wants any more was deleted, or was to be.
+    Pruned {
+        /// The name.
+        name: &'a Judged,
+        /// What became of it.
+        outcome: &'a Pruned,
     },
 }
 

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::{Applied, Trouble};
+use super::{Applied, Pruned, Trouble};
 use crate::{
-    api::{Counts, ImageSyncStatus, Problem, State},
+    api::{APPROVE_PRUNE, Counts, ImageSyncStatus, Problem, State},
     class::{Class, Retry},
-    plan::{Action, Kind},
+    plan::{Action, Kind, Verdict},
     reference::Tag,
 };
 
@@ -31,13 +31,17 @@ pub struct Context {
 pub fn status(applied: &Applied, context: &Context, now: Timestamp) -> ImageSyncStatus {
     let results: Vec<(&Action, Option<Trouble>)> =
         applied.results().map(|(action, _, trouble)| (action, trouble)).collect();
-    let counts = counts(&results, context.images);
+    let counts =
+        Counts { pruned: pruned(applied), prune_held: held(applied), ..counts(&results, context.images) };
     ImageSyncStatus {
         observed_generation: context.generation,
         last_sync_time: Some(Time(now)),
         next_sync_time: context.next.map(Time),
-        conditions: conditions(&results, &counts, context, now),
-        problems: problems(&results, &context.before.problems, now),
+        conditions: conditions(&results, &counts, context, now)
+            .into_iter()
+            .chain(prune_held(applied, context, now))
+            .collect(),
+        problems: problems(&results, applied, &context.before.problems, now),
         counts: Some(counts),
     }
 }
@@ -60,6 +64,49 @@ fn counts(results: &[(&Action, Option<Trouble>)], images: usize) -> Counts {
         deferred: count(State::Deferred),
         failed: count(State::Failed),
         conflicts: count(State::Conflict),
+        ..Counts::default()
+    }
+}
+
+fn pruned(applied: &Applied) -> i64 {
+    number(applied.pruned.iter().filter(|pruned| matches!(pruned, Pruned::Deleted)).count())
+}
+
+fn held(applied: &Applied) -> i64 {
+    number(applied.plan.pruning.with(&Verdict::Held).count())
+}
+
+/// What waits for a person's approval.
+fn prune_held(applied: &Applied, context: &Context, now: Timestamp) -> Option<Condition> {
+    let held = applied.plan.pruning.held.as_ref()?;
+    let targets = held.targets.iter();
+    let targets =
+        targets.map(|above| format!("{} names on {}, of at most {}", above.names, above.target, above.limit));
+    let message = format!(
+        "more would be deleted than the limit allows, and nothing is: {}; the annotation {APPROVE_PRUNE}: {} approves exactly \
+         this plan",
+        targets.collect::<Vec<_>>().join("; "),
+        held.approval
+    );
+    Some(condition(context, now, "PruneHeld", "True", "AboveLimit", message))
+}
+
+fn condition(
+    context: &Context,
+    now: Timestamp,
+    type_: &str,
+    status: &str,
+    reason: &str,
+    message: String,
+) -> Condition {
+    let old = context.before.conditions.iter().find(|old| old.type_ == type_ && old.status == status);
+    Condition {
+        type_: type_.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message,
+        observed_generation: context.generation,
+        last_transition_time: old.map_or_else(|| Time(now), |old| old.last_transition_time.clone()),
     }
 }
 
@@ -77,23 +124,33 @@ fn number(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-fn problems(results: &[(&Action, Option<Trouble>)], before: &[Problem], now: Timestamp) -> Vec<Problem> {
-    let troubles = results.iter().filter_map(|(action, trouble)| Some((action, trouble.as_ref()?)));
-    let problems = troubles.map(|(action, trouble)| {
-        let tag = action.tag.as_ref().map(ToString::to_string);
+fn problems(
+    results: &[(&Action, Option<Trouble>)],
+    applied: &Applied,
+    before: &[Problem],
+    now: Timestamp,
+) -> Vec<Problem> {
+    let troubles = results.iter().filter_map(|(action, trouble)| {
+        let trouble = trouble.clone()?;
+        Some((&action.image, action.tag.as_ref().map(ToString::to_string), &action.target, trouble))
+    });
+    let kept = applied
+        .pruned()
+        .filter_map(|(name, pruned)| Some((&name.image, name.tag.clone(), &name.target, pruned.trouble()?)));
+    let problems = troubles.chain(kept).map(|(image, tag, target, trouble)| {
         let same = |old: &&Problem| {
-            old.image == action.image
+            old.image == *image
                 && old.tag == tag
-                && old.target.as_ref() == Some(&action.target)
+                && old.target.as_ref() == Some(target)
                 && old.class == trouble.class
         };
         Problem {
             since: before.iter().find(same).map_or_else(|| Time(now), |old| old.since.clone()),
-            image: action.image.clone(),
+            image: image.clone(),
             tag,
-            target: Some(action.target.clone()),
+            target: Some(target.clone()),
             class: trouble.class,
-            message: trouble.message.clone(),
+            message: trouble.message,
         }
     });
     problems.take(ImageSyncStatus::MOST_PROBLEMS).collect()
@@ -115,15 +172,7 @@ fn conditions(
         }
     };
     let condition = |type_: &str, status: &str, reason: &str, message: String| {
-        let old = context.before.conditions.iter().find(|old| old.type_ == type_ && old.status == status);
-        Condition {
-            type_: type_.to_owned(),
-            status: status.to_owned(),
-            reason: reason.to_owned(),
-            message,
-            observed_generation: context.generation,
-            last_transition_time: old.map_or_else(|| Time(now), |old| old.last_transition_time.clone()),
-        }
+        self::condition(context, now, type_, status, reason, message)
     };
     let troubles: Vec<&Trouble> = results.iter().filter_map(|(_, trouble)| trouble.as_ref()).collect();
     let failures = troubles.iter().filter(|trouble| trouble.state() != State::Deferred);

@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::{Applied, Outcome};
+use super::{Applied, Outcome, Pruned};
 use crate::{
     api::State,
     class::Class,
-    plan::{Action, Kind},
+    plan::{Action, Judged, Kind},
 };
 
 /// What keeps an action's destination from being as it is wanted.
@@ -52,8 +52,14 @@ impl Applied {
         results.map(|(action, outcome)| (action, outcome, Trouble::of(action, outcome)))
     }
 
-    /// What is wrong, one trouble an action.
+    /// Each name that nothing wants any more, with what became of it.
+    pub fn pruned(&self) -> impl Iterator<Item = (&Judged, &Pruned)> {
+        self.plan.pruning.names.iter().zip(&self.pruned)
+    }
+
+    /// What is wrong, one trouble an action or a name that could not be deleted.
     pub fn troubles(&self) -> impl Iterator<Item = Trouble> {
-        self.results().filter_map(|(_, _, trouble)| trouble)
+        let pruned = self.pruned().filter_map(|(_, pruned)| pruned.trouble());
+        self.results().filter_map(|(_, _, trouble)| trouble).chain(pruned)
     }
 }

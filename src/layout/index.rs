@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
-use serde_json::{Value, json, value::RawValue};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
 
 use crate::{
     digest::Digest,
@@ -69,6 +69,19 @@ struct Fields {
     size: u64,
     #[serde(default)]
     annotations: Option<BTreeMap<String, Value>>,
+}
+
+/// An entry as it is written.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Written<'a> {
+    media_type: &'a str,
+    digest: &'a Digest,
+    size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifact_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotations: Option<BTreeMap<&'static str, &'a Tag>>,
 }
 
 impl Index {
@@ -199,13 +212,8 @@ impl Entry {
         artifact_type: Option<&str>,
     ) -> serde_json::Result<Self> {
         let Descriptor { digest, size, media_type } = descriptor;
-        let mut value = json!({"mediaType": media_type, "digest": digest, "size": size});
-        if let Some(artifact_type) = artifact_type {
-            value["artifactType"] = artifact_type.into();
-        }
-        if let Some(tag) = tag {
-            value["annotations"] = json!({REF_NAME: tag});
-        }
+        let annotations = tag.map(|tag| BTreeMap::from([(REF_NAME, tag)]));
+        let value = Written { media_type, digest, size: *size, artifact_type, annotations };
         let raw = serde_json::value::to_raw_value(&value)?;
         let name = tag.map(|tag| Name { tag: tag.clone(), is_long: false });
         Ok(Self { raw, descriptor: Ok(descriptor.clone()), name })
@@ -232,6 +240,8 @@ impl Name {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn descriptor(content: &str) -> Descriptor {

@@ -30,11 +30,8 @@ impl Layout {
     /// What will also keep an upload from working.
     pub async fn mount(&self, digest: &Digest, from: &Self) -> Result<Mount, Error> {
         let upload = || async { Ok(Mount::Upload(self.start_upload().await?)) };
-        let size = match from.head_blob(digest).await {
-            Ok(Some(size)) => size,
-            // Whatever is wrong there, the blob may come from elsewhere.
-            Ok(None) | Err(_) => return upload().await,
-        };
+        // Whatever is wrong there, the blob may come from elsewhere.
+        let Ok(Some(size)) = from.head_blob(digest).await else { return upload().await };
         let blob = Blob { digest: digest.clone(), size };
         if from.verify(&blob).await.is_err() {
             return upload().await;

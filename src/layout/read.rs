@@ -116,7 +116,7 @@ impl Layout {
                 return Ok(None);
             }
             let layout = reading.layout.clone();
-            let work = move |_: &Layout| {
+            let work = move |_: &Self| {
                 let bytes = read_at(&reading, at, left)?;
                 Ok((bytes, reading))
             };

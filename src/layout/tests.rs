@@ -54,8 +54,8 @@ impl Place {
 
     /// The names of files on their way.
     fn parts(&self) -> usize {
-        let names = fs::read_dir(self.path()).unwrap().map(|entry| entry.unwrap().file_name());
-        names.filter(|name| name.to_str().unwrap().ends_with(".part")).count()
+        let paths = fs::read_dir(self.path()).unwrap().map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.extension().is_some_and(|end| end == "part")).count()
     }
 
     fn index(&self) -> Value {

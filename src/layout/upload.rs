@@ -12,13 +12,13 @@ use crate::{
     registry::{self, Blob, SMALL},
 };
 
-/// Chunks that wait to be written.
-const DEPTH: usize = 8;
+/// Chunks that wait to be written; each may have some hundred KiB.
+const DEPTH: usize = 2;
 
 /// A blob that is being written. If it is dropped, what was written is gone.
 pub struct Upload {
     layout: Layout,
-    written: Option<Written>,
+    written: Option<Box<Written>>,
 }
 
 /// What was written so far.
@@ -107,10 +107,10 @@ impl Upload {
     {
         let (chunks, mut taken) = mpsc::channel::<Bytes>(DEPTH);
         let (before, layout, of) = (self.written.take(), self.layout.clone(), blob.clone());
-        let writing = tokio::task::spawn_blocking(move || -> Result<Written, Error> {
+        let writing = tokio::task::spawn_blocking(move || -> Result<Box<Written>, Error> {
             let mut written = match before {
                 Some(written) => written,
-                None => Written::new(&layout, &of)?,
+                None => Box::new(Written::new(&layout, &of)?),
             };
             while let Some(chunk) = taken.blocking_recv() {
                 written.take(&chunk)?;

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{Aged, DeepCheck, LeftOut, Stale};
+use super::{Aged, DeepCheck, LeftOut, Pruning, Stale};
 use crate::{
     api::{Interval, Origin, Overwrite, Referrers},
     class::Class,
@@ -33,6 +33,9 @@ pub struct Plan {
     /// records change.
     #[serde(skip)]
     pub stale: Vec<Stale>,
+    /// What becomes on targets of names that nothing wants any more.
+    #[serde(skip_serializing_if = "Pruning::is_empty")]
+    pub pruning: Pruning,
     /// Which digests the tags had, of those with a minimum age. Only the records change.
     #[serde(skip)]
     pub aged: Vec<Aged>,
@@ -178,6 +181,12 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether the destination shows what it is to show.
+    #[must_use]
+    pub const fn is_in_sync(&self) -> bool {
+        matches!(self, Self::InSync { .. })
+    }
+
     /// Whether something is moved.
     #[must_use]
     pub const fn is_change(&self) -> bool {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    Action, DeepCheck, Kind, Observed, Ownership, Plan, Selection, Walked, Wanted, age, collision, deep,
+    Action, DeepCheck, Kind, Observed, Ownership, Plan, Pruning, Selection, Walked, Wanted, age, collision,
+    deep,
     destination::Destination,
     referrers::Referring,
     resolve::{Memory, Resolved, resolve},
@@ -101,6 +102,7 @@ pub fn decide(
         whole,
         images,
         stale: stale::find(wanted, selection, &resolved, records, now),
+        pruning: Pruning::default(),
         aged: age::remembered(selection, &resolved, records),
         rewriting,
     }

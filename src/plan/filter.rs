@@ -192,7 +192,8 @@ impl Filter {
         }
     }
 
-    fn version(&self, tag: &Tag) -> Option<Version> {
+    /// The version that a tag is, found as the filter says.
+    pub(super) fn version(&self, tag: &Tag) -> Option<Version> {
         match &self.extract {
             Some(extract) => version(extract.version(tag)?),
             None => version(tag.as_str()),

@@ -7,7 +7,8 @@
 //! selection.questions(...)     the HEADs to make, round by round         questions
 //! decide(...)                  one action for each name, with a reason   decide, rules, subset, referrers, deep, collision,
 //!                                                                        loops, ownership
-//! plan.stale                   what becomes of records nothing needs     stale, left
+//! plan.stale                   what becomes of records nothing needs     stale, left, could
+//! plan.prune(...)              which of their names are deleted          prune
 //! plan.render()                the plan, for people                      render
 //! ```
 //!
@@ -16,6 +17,7 @@
 mod action;
 mod age;
 mod collision;
+mod could;
 mod decide;
 mod deep;
 mod destination;
@@ -26,6 +28,7 @@ mod loops;
 mod observed;
 mod ownership;
 mod pattern;
+mod prune;
 mod questions;
 mod range;
 mod referrers;
@@ -40,6 +43,8 @@ mod subset;
 mod target;
 mod version;
 mod wanted;
+#[cfg(test)]
+pub(crate) use self::prune::BROKEN;
 pub use self::{
     action::{Action, Content, ImageSummary, Kind, LeftOutCount, Plan, Waiting},
     age::Aged,
@@ -49,6 +54,7 @@ pub use self::{
     invalid::Invalid,
     observed::{Listed, Listings, Observed, Seen},
     ownership::{Claimant, Ownership},
+    prune::{Hold, InUse, Judged, Pruning, Surroundings, Verdict, Wants},
     questions::Questions,
     referrers::{Look, Referred, Referring, Subject},
     render::Summary,

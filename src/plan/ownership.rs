@@ -45,6 +45,12 @@ impl Claimant {
         }
     }
 
+    /// An object of which only the records are known.
+    #[must_use]
+    pub fn recorded(namespace: &str, name: &str) -> Self {
+        Self { created: None, uid: None, namespace: Some(namespace.to_owned()), name: name.to_owned() }
+    }
+
     /// The object's namespace, if it has one.
     #[must_use]
     pub fn namespace(&self) -> Option<&str> {
@@ -119,7 +125,7 @@ impl Ownership {
             let names = names.iter().filter_map(|name| name.name.reference());
             claimed.extend(names.map(|name| one_name(&name.to_string()).into_owned()));
         }
-        let left = selection.left(wanted);
+        let left = selection.left(wanted, &[]);
         for record in records.iter() {
             let entries = record.targets.iter().filter(|entry| entry.unwanted_since.is_none());
             let entries = entries.filter(|entry| left.has(record, entry));

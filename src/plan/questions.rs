@@ -33,6 +33,14 @@ impl Questions {
             && self.walks.is_empty()
             && self.referrers.is_empty()
     }
+
+    /// Leaves out what is in it twice.
+    pub(super) fn keep_first(&mut self) {
+        keep_first(&mut self.sources);
+        keep_first(&mut self.targets);
+        keep_first(&mut self.walks);
+        keep_first_looks(&mut self.referrers);
+    }
 }
 
 impl Selection {
@@ -78,10 +86,7 @@ impl Selection {
                 }
             }
         }
-        keep_first(&mut questions.sources);
-        keep_first(&mut questions.targets);
-        keep_first(&mut questions.walks);
-        keep_first_looks(&mut questions.referrers);
+        questions.keep_first();
         questions
     }
 

@@ -5,7 +5,7 @@ use std::{
     fmt::{self, Write as _},
 };
 
-use super::{Action, DeepCheck, ImageSummary, Kind, LeftOutCount, Plan, Waiting};
+use super::{Action, DeepCheck, ImageSummary, Kind, LeftOutCount, Plan, Verdict, Waiting};
 
 /// How many actions of each kind there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -25,6 +25,10 @@ pub struct Summary {
     pub failed: usize,
     /// Put off by a limit.
     pub deferred: usize,
+    /// Names on targets to be deleted.
+    pub delete: usize,
+    /// Names on targets that wait for a person's approval to be deleted.
+    pub held: usize,
 }
 
 impl Plan {
@@ -45,7 +49,9 @@ impl Plan {
     /// How many actions of each kind there are.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        Summary::of(&self.actions)
+        let names = &self.pruning.names;
+        let count = |verdict: Verdict| names.iter().filter(|judged| judged.verdict == verdict).count();
+        Summary { delete: count(Verdict::Delete), held: count(Verdict::Held), ..Summary::of(&self.actions) }
     }
 
     fn write(&self, to: &mut String) -> fmt::Result {
@@ -61,6 +67,7 @@ impl Plan {
             let actions = actions.remove(image.image.as_str()).unwrap_or_default();
             image.write(to, &actions)?;
         }
+        self.pruning.write(to)?;
         writeln!(to)?;
         if let Some(found) = &self.deep_check {
             writeln!(to, "{found}")?;
@@ -188,6 +195,8 @@ impl fmt::Display for Summary {
             (self.copy, "to copy"),
             (self.replace, "to replace"),
             (self.amend, "to amend"),
+            (self.delete, "to delete"),
+            (self.held, "held until approved"),
             (self.conflict, "in conflict"),
             (self.failed, "failed"),
             (self.deferred, "deferred"),

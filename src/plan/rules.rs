@@ -168,6 +168,7 @@ fn is_absent(input: &Input<'_>) -> Option<Decision> {
     let reason = match input.remembered.map(|remembered| remembered.target.origin) {
         Some(Origin::Written | Origin::Found) => "was there, and is gone from the target",
         Some(Origin::Intended) => "is not there yet; it was tried before",
+        Some(Origin::Deleting) => "was deleted when nothing wanted it, and is wanted again",
         None => "is not there yet",
     };
     Some(Decision { kind: Kind::Copy { replaces: None }, reason: reason.to_owned() })
@@ -179,6 +180,10 @@ fn may_not_be_overwritten(input: &Input<'_>) -> Option<Decision> {
     else {
         return None;
     };
+    // Our own dummy is nobody's image.
+    if input.is_dummy(found) {
+        return None;
+    }
     let reason = input.difference(found);
     Some(conflict(format!("{reason}; the target's overwrite is Never")))
 }
@@ -236,6 +241,11 @@ impl Input<'_> {
         self.remembered.is_some_and(|name| name.target.wrote(digest))
     }
 
+    /// Whether `digest` is the dummy that a deletion left which was broken off.
+    fn is_dummy(&self, digest: &Digest) -> bool {
+        self.remembered.is_some_and(|name| name.target.dummy() == Some(digest))
+    }
+
     /// From whom the destination passes on to this ImageSync, in the run in which it does.
     fn passed_on(&self) -> Option<String> {
         let former = self.former.filter(|_| self.remembered.is_none())?;
@@ -253,6 +263,9 @@ impl Input<'_> {
         let old = rewritten.map_or(found, TargetRecord::stands_for).short();
         let new = self.this.digest.map_or("", Digest::short);
         match self.remembered {
+            _ if self.is_dummy(found) => {
+                "is held at a dummy manifest, since its deletion was broken off".to_owned()
+            }
             Some(Remembered { of, .. }) if self.wrote(found) && !artifact.has(of) => {
                 let tag = |tag: Option<&str>, short| {
                     tag.map_or_else(|| format!("@{short}"), |tag| format!(":{tag}"))

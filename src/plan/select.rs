@@ -1,6 +1,9 @@
 //! Selection: the artifacts that an ImageSync is about, chosen from what its sources list.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
@@ -29,6 +32,8 @@ pub struct Selection {
     pub(super) artifacts: Vec<Artifact>,
     pub(super) unlisted: Vec<Unlisted>,
     pub(super) images: Vec<ImageSummary>,
+    /// What the sources list of those images that are chosen from a listing.
+    pub(super) listed: Vec<(Arc<Image>, Arc<HashSet<Tag>>)>,
     /// When this was; ages are as of then.
     pub(super) now: Timestamp,
     /// What is looked at deeply.
@@ -113,6 +118,7 @@ pub fn select(wanted: &Wanted, listings: &Listings, records: &Records, now: Time
         artifacts: Vec::new(),
         unlisted: Vec::new(),
         images: Vec::new(),
+        listed: Vec::new(),
         now,
         depth: Depth::every(wanted.deep_interval),
     };
@@ -127,6 +133,9 @@ pub fn select(wanted: &Wanted, listings: &Listings, records: &Records, now: Time
             Tags::Some(filter) => {
                 let listing =
                     if image.is_listed() { selection.listing(image, listings) } else { Some([].as_slice()) };
+                if let Some(listing) = listing.filter(|_| image.is_listed()) {
+                    selection.listed.push((Arc::clone(image), Arc::new(listing.iter().cloned().collect())));
+                }
                 let age = |tag: &Tag| age(filter, image, records.get(&image.name, Some(tag.as_str())), now);
                 let Choice { chosen, mut left_out } = filter.choose(listing.unwrap_or_default(), age);
                 let too_young = chosen.iter().filter(|chosen| chosen.too_young).count();
@@ -177,6 +186,16 @@ fn newest(chosen: &[Chosen], listing: Option<&[Tag]>, is_listed: bool) -> Result
 }
 
 impl Selection {
+    /// Where the artifact of a record would be read, if the spec chose it, and it is not chosen because the source does not list it.
+    pub(super) fn dropped(&self, record: &Record, target: &str) -> Option<Reference> {
+        let tag: Tag = record.tag.as_deref()?.parse().ok()?;
+        let target = self.targets.iter().find(|there| there.name == target)?;
+        let (image, listed) = self.listed.iter().find(|(image, _)| image.name == record.image)?;
+        target.repository(image)?;
+        let is_dropped = image.reads(&tag) && !listed.contains(&tag);
+        is_dropped.then(|| image.source.at_tag(tag))
+    }
+
     /// The tags that the source lists. If it does not, that is noted.
     fn listing<'l>(&mut self, image: &Arc<Image>, listings: &'l Listings) -> Option<&'l [Tag]> {
         let (class, message, until) = match listings.get(&image.source) {

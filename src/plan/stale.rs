@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use super::{Selection, Wanted, destination::Name, resolve::Resolved, select::Artifact};
+use super::{Selection, Wanted, collision::one_name, destination::Name, resolve::Resolved, select::Artifact};
 use crate::{
     api::{Origin, Record, TargetRecord},
     records::Records,
@@ -56,7 +56,8 @@ pub(super) fn find(
     records: &Records,
     now: Timestamp,
 ) -> Vec<Stale> {
-    let mut names: HashMap<(&str, String), Vec<&Artifact>> = HashMap::new();
+    // Two spellings of one place are one name.
+    let mut names: HashMap<(&str, String), Vec<(&Artifact, String)>> = HashMap::new();
     let mut untold: HashSet<(&str, Option<&str>, &str)> = HashSet::new();
     for this in resolved {
         let artifact = this.artifact;
@@ -64,7 +65,9 @@ pub(super) fn find(
             let target = destination.target.name.as_str();
             match &destination.name {
                 Name::Known(reference) => {
-                    names.entry((target, reference.to_string())).or_default().push(artifact);
+                    let text = reference.to_string();
+                    let place = one_name(&text).into_owned();
+                    names.entry((target, place)).or_default().push((artifact, text));
                 }
                 Name::NeedsDigest(_) | Name::Refused { .. } => {
                     untold.insert((&artifact.image.name, artifact.tag.as_ref().map(Tag::as_str), target));
@@ -72,13 +75,21 @@ pub(super) fn find(
             }
         }
     }
-    let left = selection.left(wanted);
+    let left = selection.left(wanted, resolved);
     let mut stale = Vec::new();
     for record in records.iter() {
         for entry in &record.targets {
-            let fate = match names.get(&(entry.name.as_str(), entry.reference.clone())).map(Vec::as_slice) {
-                Some(artifacts) if artifacts.iter().any(|artifact| artifact.has(record)) => continue,
-                Some([artifact, ..]) => Fate::Moved {
+            let given = names.get(&(entry.name.as_str(), one_name(&entry.reference).into_owned()));
+            let fate = match given.map(Vec::as_slice) {
+                // One that is written otherwise now is wanted too, and gets no action that would say so.
+                Some(given) if given.iter().any(|(artifact, _)| artifact.has(record)) => {
+                    let is_said = given.iter().any(|(_, text)| *text == entry.reference);
+                    if is_said || entry.unwanted_since.is_none() {
+                        continue;
+                    }
+                    Fate::Moved { image: record.image.clone(), tag: record.tag.clone() }
+                }
+                Some([(artifact, _), ..]) => Fate::Moved {
                     image: artifact.image.name.clone(),
                     tag: artifact.tag.as_ref().map(ToString::to_string),
                 },
@@ -87,11 +98,16 @@ pub(super) fn find(
                 {
                     continue;
                 }
+                // What is held at a dummy has to be ended first.
+                _ if entry.dummy().is_some() => Fate::Unwanted,
                 // A target that leaves the spec is abandoned; and what was only found was never ours to delete.
                 _ if entry.origin == Origin::Found || !wanted.has_target(&entry.name) => Fate::Forgotten,
                 _ => Fate::Unwanted,
             };
-            stale.push((entry.unwanted_since.unwrap_or(now), of(record, entry, fate)));
+            // What is held at a dummy is not forgotten, however many there are.
+            let since =
+                if entry.dummy().is_some() { Timestamp::MAX } else { entry.unwanted_since.unwrap_or(now) };
+            stale.push((since, of(record, entry, fate)));
         }
     }
     bound(&mut stale);

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{filter::NO_IMAGE, invalid::Check, wanted::Image};
+use super::{collision::one_name, filter::NO_IMAGE, invalid::Check, prune::Rules, wanted::Image};
 use crate::{
-    api::{self, Overwrite},
+    api::{self, Overwrite, PruneMode},
     digest::Digest,
     reference::{Repository, Tag, Template, Values, Word},
 };
@@ -21,6 +21,10 @@ pub(super) struct Target {
     pub(super) tags: Vec<Template>,
     /// The names that the newest version of each image gets besides.
     pub(super) aliases: Vec<Template>,
+    /// What becomes of names here that nothing wants.
+    pub(super) prune: Rules,
+    /// Where images are kept, with its words; none where it is not valid.
+    repository: Option<Template>,
     /// By the image's place in the spec; `None` for images that are not kept here.
     repositories: Vec<Option<Repository>>,
 }
@@ -52,12 +56,33 @@ impl Target {
             format!("{path}.aliases[{entry}].tag")
         });
         let (overwrite, adopt) = (target.overwrite, target.adopt);
-        Self { index, name: target.name.clone(), overwrite, adopt, tags, aliases, repositories }
+        let prune = Rules::read(target.prune.as_ref(), &format!("{path}.prune"), check);
+        // What is wrong with it was said above.
+        let repository = Template::parse(&target.repository, Template::REPOSITORY).ok();
+        let name = target.name.clone();
+        Self { index, name, overwrite, adopt, tags, aliases, prune, repository, repositories }
     }
 
     /// Where this target keeps the image, if it does.
     pub(super) fn repository(&self, image: &Image) -> Option<&Repository> {
         self.repositories.get(image.index)?.as_ref()
+    }
+
+    /// Whether this target could keep the image of this name there, wherever that is read.
+    pub(super) fn could_keep(&self, image: &str, repository: &Repository) -> bool {
+        let fits = |word: Word, text: &str| match word {
+            Word::Name => text == image,
+            _ => !text.is_empty(),
+        };
+        let names = one_name_of(repository);
+        self.repository
+            .as_ref()
+            .is_some_and(|template| names.iter().any(|name| template.could_be(name, &fits)))
+    }
+
+    /// Whether pruning looks at this target.
+    pub(super) fn prunes(&self) -> bool {
+        self.prune.mode != PruneMode::Disabled
     }
 
     /// All templates of names: the field, the template, and whether it is an alias.
@@ -67,6 +92,12 @@ impl Target {
         let tags = self.tags.iter().map(move |template| (tags.clone(), template, false));
         tags.chain(self.aliases.iter().map(move |template| (aliases.clone(), template, true)))
     }
+}
+
+/// A repository, as people may write it.
+fn one_name_of(repository: &Repository) -> [String; 3] {
+    let full = repository.to_string();
+    [repository.familiar(), one_name(&full).into_owned(), full]
 }
 
 fn repositories(text: &str, path: &str, images: &[&Image], check: &mut Check) -> Vec<Option<Repository>> {

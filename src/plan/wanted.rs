@@ -123,7 +123,18 @@ impl Wanted {
 
     /// Whether the spec has this target.
     pub(super) fn has_target(&self, name: &str) -> bool {
-        self.targets.iter().any(|target| target.name == name)
+        self.target(name).is_some()
+    }
+
+    /// The target of this name, if the spec has it.
+    pub(super) fn target(&self, name: &str) -> Option<&Target> {
+        self.targets.iter().map(AsRef::as_ref).find(|target| target.name == name)
+    }
+
+    /// Whether names are deleted on any target, or it is said which would be.
+    #[must_use]
+    pub fn prunes(&self) -> bool {
+        self.targets.iter().any(|target| target.prunes())
     }
 
     /// Whether the spec wants the artifact of a record on a target, as far as that can be told without a look at the

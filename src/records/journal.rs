@@ -64,11 +64,34 @@ impl Journal {
         self.state().records.clone()
     }
 
+    /// The directory that they are in.
+    #[must_use]
+    pub fn store(&self) -> &Arc<Store> {
+        &self.0.store
+    }
+
+    /// What `look` finds in the records as they are now, without a copy of all of them.
+    pub fn read<T>(&self, look: impl FnOnce(&Records) -> T) -> T {
+        look(&self.state().records)
+    }
+
     /// The records as the slices that hold them.
     #[must_use]
     pub fn slices(&self) -> Vec<api::ImageSyncSlice> {
         let records = &self.state().records;
         (0..records.slice_count()).map(|index| self.slice(records, index)).collect()
+    }
+
+    /// Forgets all records, in memory and on disk. Nothing may be written at the same time.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::remove`].
+    pub fn forget(&self) -> Result<(), Error> {
+        let Inner { store, namespace, name, .. } = &*self.0;
+        store.remove(namespace, name)?;
+        self.state().records = Records::default();
+        Ok(())
     }
 
     /// Changes the records in memory; the next commit writes the change with its own.

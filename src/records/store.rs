@@ -103,6 +103,40 @@ impl Store {
         Ok(Records::from_slices(slices))
     }
 
+    /// The ImageSyncs that have records here: namespace and name, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn objects(&self) -> Result<Vec<(String, String)>, Error> {
+        let mut objects = Vec::new();
+        let records = self.dir.join(RECORDS);
+        for namespace in folders(&records)? {
+            objects.extend(
+                folders(&records.join(&namespace))?.into_iter().map(|name| (namespace.clone(), name)),
+            );
+        }
+        Ok(objects)
+    }
+
+    /// Removes what is recorded of an ImageSync, all of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], [`Error::Gone`].
+    pub fn remove(&self, namespace: &str, name: &str) -> Result<(), Error> {
+        let dir = self.object_dir(namespace, name)?;
+        if !self.is_ours() {
+            return Err(Error::Gone(self.dir.clone()));
+        }
+        match fs::remove_dir_all(&dir) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::io("remove what is recorded in", &dir)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Writes one slice of an ImageSync.
     ///
     /// # Errors
@@ -143,4 +177,22 @@ impl Store {
         }
         Ok(self.dir.join(RECORDS).join(namespace).join(name))
     }
+}
+
+/// The names of the folders in a directory, in order; none if it is not there.
+fn folders(dir: &Path) -> Result<Vec<String>, Error> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io("list", dir)(error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(Error::io("list", dir))?;
+        if entry.file_type().map_err(Error::io("list", dir))?.is_dir() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
 }

@@ -22,15 +22,13 @@ impl Repository {
     /// The path as a template's word: of a layout, what could be the path of a repository. Nothing in it climbs, and it
     /// does not begin at the root.
     pub(super) fn path_word(&self) -> String {
-        match self.layout() {
-            None => self.path().to_owned(),
-            Some(_) => {
-                let parts = self.path().split('/').filter(|part| !matches!(*part, "" | "." | ".."));
-                let path = parts.collect::<Vec<_>>().join("/");
-                // Nothing at all could turn the dots beside it into a `..`.
-                if path.is_empty() { "layout".to_owned() } else { path }
-            }
+        if self.layout().is_none() {
+            return self.path().to_owned();
         }
+        let parts = self.path().split('/').filter(|part| !matches!(*part, "" | "." | ".."));
+        let path = parts.collect::<Vec<_>>().join("/");
+        // Nothing at all could turn the dots beside it into a `..`.
+        if path.is_empty() { "layout".to_owned() } else { path }
     }
 }
 

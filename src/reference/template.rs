@@ -1,6 +1,6 @@
 //! Templates: names on a target, made of words in braces that each artifact fills in.
 
-use std::{fmt, net::Ipv6Addr};
+use std::{collections::BTreeSet, fmt, net::Ipv6Addr};
 
 use super::{Repository, Tag};
 use crate::{class::Class, digest::Digest, text::excerpt};
@@ -119,6 +119,45 @@ impl Template {
         Ok(text)
     }
 
+    /// Whether the template can become `text`, where `fits` says what each word can stand for. A word that is in it twice may
+    /// stand for two things.
+    #[must_use]
+    pub fn could_be(&self, text: &str, fits: &dyn Fn(Word, &str) -> bool) -> bool {
+        // Up to where the parts so far can reach.
+        let mut ends = BTreeSet::from([0]);
+        for (number, part) in self.parts.iter().enumerate() {
+            let is_last = number + 1 == self.parts.len();
+            let rest = |end: usize| text.get(end..).unwrap_or_default();
+            ends = match part {
+                Part::Text(literal) => {
+                    let here = ends.into_iter().filter(|&end| rest(end).starts_with(&**literal));
+                    here.map(|end| end + literal.len()).collect()
+                }
+                // What is behind the last word is nothing.
+                Part::Word(word) if is_last => {
+                    if ends.into_iter().any(|end| fits(*word, rest(end))) {
+                        BTreeSet::from([text.len()])
+                    } else {
+                        return false;
+                    }
+                }
+                Part::Word(word) => {
+                    let mut next = BTreeSet::new();
+                    for end in ends {
+                        let rest = rest(end);
+                        let to = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
+                        next.extend(
+                            to.filter(|&to| rest.get(..to).is_some_and(|part| fits(*word, part)))
+                                .map(|to| end + to),
+                        );
+                    }
+                    next
+                }
+            };
+        }
+        ends.contains(&text.len())
+    }
+
     /// The text with those words replaced for which there is a value.
     #[must_use]
     pub fn expand_known(&self, values: &Values<'_>) -> String {
@@ -144,7 +183,8 @@ impl Word {
         }
     }
 
-    fn value(self, values: &Values<'_>) -> Option<String> {
+    /// What the word stands for, where that is known.
+    pub(crate) fn value(self, values: &Values<'_>) -> Option<String> {
         Some(match self {
             Self::Registry => as_component(values.source.registry()),
             Self::Path => values.source.path_word(),
@@ -249,6 +289,36 @@ mod tests {
             );
         }
         assert!(Template::parse("r.example/{tag}", Template::REPOSITORY).is_err());
+    }
+
+    #[test]
+    fn what_a_template_can_become_is_known_without_the_values() {
+        let hex = |text: &str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        let fits = |word, text: &str| match word {
+            Word::Tag => text == "1" || text == "1-x",
+            Word::ShortDigest => hex(text),
+            _ => text == "app",
+        };
+        for (template, text, expected) in [
+            ("{tag}", "1", true),
+            ("{tag}", "2", false),
+            ("{tag}-x", "1-x", true),
+            ("{tag}-x", "1-x-x", true),
+            ("{tag}-x", "1-x-y", false),
+            ("v-{name}-{tag}", "v-app-1", true),
+            ("{tag}-{shortDigest}", "1-e3b0c44298fc", true),
+            ("{tag}-{shortDigest}", "1-e3b0c44298f", false),
+            ("stable", "stable", true),
+            ("stable", "stable2", false),
+            (
+                "{tag}{tag}{tag}{tag}{tag}{tag}{tag}{tag}{tag}{tag}{tag}{tag}{tag}{tag}{tag}",
+                "1111111111111112",
+                false,
+            ),
+        ] {
+            let parsed = Template::parse(template, Template::TAG).unwrap();
+            assert_eq!(parsed.could_be(text, &fits), expected, "{template} {text}");
+        }
     }
 
     #[test]

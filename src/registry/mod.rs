@@ -8,6 +8,7 @@ mod account;
 mod answer;
 mod blobs;
 mod checked;
+mod delete;
 mod error;
 #[cfg(fuzzing)]
 pub mod fuzz;
@@ -32,6 +33,7 @@ pub(crate) use self::upload::collect;
 pub use self::{
     account::Account,
     answer::Answer,
+    delete::{DeleteError, Gone, Prepared, Step},
     error::{Cause, Error, Found, message},
     keychain::{Keychain, KeychainError},
     manifest::{

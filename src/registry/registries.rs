@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     account::Account,
+    delete::Abilities,
     keychain::Keychain,
     referrers::Memory,
     remote::Remote,
@@ -89,6 +90,7 @@ impl Registries {
                 budget: Budget::new(settings),
                 wallet: Wallet::default(),
                 traffic: Arc::default(),
+                abilities: Abilities::default(),
                 referrers: Memory::default(),
             })
         });

@@ -6,6 +6,7 @@ use http::{Method, StatusCode};
 
 use super::{
     account::Account,
+    delete::Abilities,
     error::{Cause, Error},
     referrers::Memory,
     transport::{Request, Response, Scopes, Transport},
@@ -84,6 +85,11 @@ impl Remote {
             is_mirror: true,
         });
         mirrors.filter(|place| !place.transport.endpoint().is_resting()).chain([self.home()])
+    }
+
+    /// What is known of how the registry deletes, with this credential.
+    pub(super) fn abilities(&self) -> &Abilities {
+        self.0.home.abilities()
     }
 
     /// An error about something of this repository.

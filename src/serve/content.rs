@@ -16,6 +16,9 @@ use crate::{
     registry::{At, Blob},
 };
 
+/// What a blob is sent as: what it is, its manifest says.
+const OCTETS: &str = "application/octet-stream";
+
 /// A manifest, whose bytes have the digest that is said.
 pub(super) async fn manifest(layout: &Layout, at: &At, headers: &HeaderMap) -> Result<Response, Refusal> {
     let manifest = layout.get_manifest(at).await?;
@@ -37,7 +40,6 @@ pub(super) async fn blob(layout: &Layout, digest: &Digest, headers: &HeaderMap) 
         return Ok(not_modified(&tag));
     }
     let blob = Blob { digest: digest.clone(), size };
-    const OCTETS: &str = "application/octet-stream";
     let mut response = match wanted(headers, size) {
         Wanted::All => stream(Body::from_stream(layout.reading(&blob).from(0)), size, OCTETS),
         Wanted::Part { first, last } => {

@@ -62,7 +62,7 @@ mod tests {
     const HEX: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     fn of(path: &str) -> Result<Route, Refusal> {
-        Route::of(&Method::GET, &path.parse().unwrap())
+        Route::of(&Method::GET, &Uri::try_from(path).map_err(|_| Refusal::NoRegistry)?)
     }
 
     fn name(text: &str) -> Repository {

@@ -7,10 +7,12 @@
 //!   Upload   a blob, written to it
 //! ```
 
+mod delete;
 mod error;
 mod transfer;
 
 pub use self::{
+    delete::DeleteError,
     error::Error,
     transfer::{Mount, Reading, Upload},
 };

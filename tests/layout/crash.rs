@@ -139,7 +139,7 @@ fn run_on_a_small_disk(desk: &Path) -> Option<(i32, String)> {
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     match output.status.code() {
         // A sandbox that has no mounts; the unit tests of errors remain.
-        Some(99) | Some(1) if said.contains("unshare") || said.contains("mount:") => None,
+        Some(99 | 1) if said.contains("unshare") || said.contains("mount:") => None,
         code => Some((code.unwrap_or(-1), said.into_owned())),
     }
 }

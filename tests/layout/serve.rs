@@ -11,7 +11,7 @@ use std::{
 use http::Method;
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     process::Child,
 };
 
@@ -254,7 +254,6 @@ async fn nothing_outside_the_layouts_is_served() {
     ] {
         // As it is written: a client that knows URLs takes the dots out.
         let mut stream = tokio::net::TcpStream::connect(&served.host).await.unwrap();
-        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let request = format!("GET /v2/{name}/manifests/v1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();

@@ -13,9 +13,10 @@ use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cli::{member::Member, run},
-    plan::{Ownership, Plan, Selection, Wanted},
-    records::{Journal, Records},
+    api::ImageSyncSpec,
+    cli::{member::Member, others::Others, run},
+    plan::{Ownership, Plan, Selection, Verdict, Wanted, Wants},
+    records::{Journal, Records, Store},
     reference::Reference,
 };
 
@@ -26,6 +27,9 @@ pub(super) struct Claims(Mutex<BTreeMap<String, Entry>>);
 struct Entry {
     wanted: Wanted,
     journal: Journal,
+    spec: ImageSyncSpec,
+    /// What its last run selected, of this spec.
+    last: Option<Arc<Selection>>,
     run: Option<Run>,
 }
 
@@ -48,8 +52,12 @@ impl Claims {
     /// An ImageSync that is there, or that is there in a new generation.
     pub(super) fn enter(&self, member: &Member) {
         let mut entries = self.entries();
-        let run = entries.remove(&member.title()).and_then(|entry| entry.run);
-        let entry = Entry { wanted: member.wanted.clone(), journal: member.journal.clone(), run };
+        let spec = member.object.spec.clone();
+        let (run, last) = match entries.remove(&member.title()) {
+            Some(entry) => (entry.run, entry.last.filter(|_| entry.spec == spec)),
+            None => (None, None),
+        };
+        let entry = Entry { wanted: member.wanted.clone(), journal: member.journal.clone(), spec, last, run };
         entries.insert(member.title(), entry);
     }
 
@@ -97,6 +105,27 @@ impl Claim {
         plan
     }
 
+    /// What ImageSyncs want as things stand.
+    pub(super) fn wants(&self, store: &Arc<Store>) -> Wants {
+        let entries = self.claims.entries();
+        let is_needed = entries.get(&self.title).is_some_and(|entry| entry.wanted.prunes());
+        if is_needed { wants(&entries, store) } else { Wants::default() }
+    }
+
+    /// Judges what is deleted by what all others want as things stand, which no other changes meanwhile. Whoever wants one of
+    /// these names from now on stops this run first.
+    pub(super) fn prune(&self, plan: &mut Plan, store: &Arc<Store>, prune: impl FnOnce(&mut Plan, &Wants)) {
+        let mut entries = self.claims.entries();
+        let is_needed = entries.get(&self.title).is_some_and(|entry| entry.wanted.prunes());
+        // Where nothing is pruned, at most what is held at a dummy is put back, whoever wants it.
+        prune(plan, &if is_needed { wants(&entries, store) } else { Wants::default() });
+        if let Some(run) = self.run(&mut entries) {
+            let names = plan.pruning.names.iter();
+            let deleted = names.filter(|name| matches!(name.verdict, Verdict::Delete | Verdict::PutBack));
+            run.writes.extend(deleted.map(|name| name.reference.clone()));
+        }
+    }
+
     fn run<'a>(&self, entries: &'a mut BTreeMap<String, Entry>) -> Option<&'a mut Run> {
         entries.get_mut(&self.title)?.run.as_mut()
     }
@@ -104,11 +133,30 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let run = self.claims.entries().get_mut(&self.title).and_then(|entry| entry.run.take());
-        if let Some(run) = run {
+        let mut entries = self.claims.entries();
+        let Some(entry) = entries.get_mut(&self.title) else { return };
+        if let Some(run) = entry.run.take() {
+            // A run of another spec was stopped when that one came.
+            if !run.stop.is_cancelled() {
+                entry.last = run.selection;
+            }
             run.ended.cancel();
         }
     }
+}
+
+fn wants(entries: &BTreeMap<String, Entry>, store: &Arc<Store>) -> Wants {
+    let mut wants = Wants::default();
+    let mut named = Vec::new();
+    for entry in entries.values() {
+        let claimant = entry.wanted.claimant();
+        named.push((claimant.namespace().unwrap_or_default().to_owned(), claimant.name().to_owned()));
+        let selection = entry.run.as_ref().and_then(|run| run.selection.as_ref()).or(entry.last.as_ref());
+        let selection = selection.map(AsRef::as_ref);
+        entry.journal.read(|records| wants.add(&entry.wanted, records, selection));
+    }
+    Others::new(Arc::clone(store), named).want(&mut wants);
+    wants
 }
 
 fn ownership(entries: &BTreeMap<String, Entry>) -> Ownership {

@@ -76,7 +76,11 @@ fn applied(kind: Kind, outcome: Outcome) -> Applied {
         kind,
         reason: "so it is".into(),
     };
-    Applied { plan: Plan { actions: vec![action], ..Plan::default() }, outcomes: vec![outcome] }
+    Applied {
+        plan: Plan { actions: vec![action], ..Plan::default() },
+        outcomes: vec![outcome],
+        pruned: Vec::new(),
+    }
 }
 
 pub(in crate::cli) fn copied() -> Applied {

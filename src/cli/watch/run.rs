@@ -13,7 +13,7 @@ use crate::{
         run::{self, Done},
     },
     engine::Engine,
-    plan::{Plan, decide},
+    plan::{Plan, Surroundings, decide},
 };
 
 /// A run that came to its end.
@@ -47,8 +47,17 @@ async fn plan(engine: &Engine, member: &Member, claim: &Claim) -> Plan {
     // Before anything is looked at: what the others wrote is then seen, and they write no more of it.
     claim.select(&selection).await;
     let records = member.journal.records();
-    let observed = run::look(engine, member, &selection, &records).await;
-    claim.decide(|ownership| {
-        decide(&member.wanted, &selection, &records, &observed, ownership, Timestamp::now())
-    })
+    let mut observed = run::look(engine, member, &selection, &records).await;
+    let now = Timestamp::now();
+    let mut plan =
+        claim.decide(|ownership| decide(&member.wanted, &selection, &records, &observed, ownership, now));
+    let store = member.journal.store();
+    let wants = claim.wants(store);
+    let around = member.surroundings(Some(&*selection), &records, &wants, now);
+    run::look_for_pruning(engine, member, &plan, &around, &mut observed).await;
+    // What others want may have changed meanwhile.
+    claim.prune(&mut plan, store, |plan, wants| {
+        plan.prune(&Surroundings { wants, ..around }, &observed);
+    });
+    plan
 }

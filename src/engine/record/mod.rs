@@ -6,10 +6,13 @@
 //! sent        what came of sending it
 //! complete    all that belongs to it is there, and which referrers these are
 //! failed      it went wrong
+//! deletion    a name is going to be deleted, and what came of that
 //! ```
 
+mod deletion;
 mod stale;
 
+pub(crate) use self::deletion::{deleting, entry, forgotten, judged, undeleted};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Outcome, Trouble, error::Error, sparse::Shown};
@@ -70,7 +73,9 @@ pub(crate) fn intended(
     change(records, action, now, |entry| {
         before.clone_from(&entry);
         let (origin, previous_digest) = match entry {
-            Some(entry) if entry.origin == Origin::Written => (Origin::Intended, Some(entry.digest)),
+            Some(entry) if matches!(entry.origin, Origin::Written | Origin::Deleting) => {
+                (Origin::Intended, Some(entry.digest))
+            }
             Some(entry) => (Origin::Intended, entry.previous_digest),
             None => (Origin::Intended, None),
         };
@@ -188,6 +193,20 @@ fn settle(records: &mut Records, action: &Action, there: Option<&Digest>, now: T
             let (digest, previous_digest) = (entry.previous_digest?, None);
             Some(TargetRecord { digest, previous_digest, source_digest: None, platforms: None, ..entry })
         }
+        // A tag that is held at a dummy stays known as such until something else is there.
+        Some(entry)
+            if entry.origin == Origin::Deleting
+                && !(entry.previous_digest.is_some() && there == Some(&entry.digest)) =>
+        {
+            let digest = if there == Some(&entry.digest) { entry.digest } else { entry.previous_digest? };
+            let is_there = there == Some(&digest);
+            is_there.then_some(TargetRecord {
+                digest,
+                origin: Origin::Written,
+                previous_digest: None,
+                ..entry
+            })
+        }
         entry => entry,
     });
 }
@@ -250,7 +269,7 @@ fn change(
     }
     let reference = action.destination.to_string();
     replace(&mut record, &action.target, &reference, now, |entry| {
-        change(entry).map(|entry| TargetRecord { unwanted_since: None, ..entry })
+        change(entry).map(|entry| TargetRecord { unwanted_since: None, wanted_elsewhere: false, ..entry })
     });
     keep(records, record);
 }

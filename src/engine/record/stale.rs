@@ -34,7 +34,7 @@ fn give(records: &mut Records, image: &str, tag: Option<&str>, entry: TargetReco
     let mut record = records.get_or_empty(image, tag);
     let (target, reference) = (entry.name.clone(), entry.reference.clone());
     replace(&mut record, &target, &reference, now, |own| {
-        own.or(Some(TargetRecord { unwanted_since: None, ..entry }))
+        own.or(Some(TargetRecord { unwanted_since: None, wanted_elsewhere: false, ..entry }))
     });
     keep(records, record);
 }

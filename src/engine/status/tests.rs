@@ -69,6 +69,7 @@ fn applied(became: &[(&str, &str, Became)]) -> Applied {
     Applied {
         outcomes: became.iter().map(|(_, _, became)| became.outcome()).collect(),
         plan: Plan { actions: became.iter().map(action).collect(), ..Plan::default() },
+        pruned: Vec::new(),
     }
 }
 
@@ -233,6 +234,7 @@ fn an_artifact_counts_once_under_the_worst_of_its_states() {
         deferred: 1,
         failed: 1,
         conflicts: 1,
+        ..Counts::default()
     };
     assert_eq!(counts, expected);
 }

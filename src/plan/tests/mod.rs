@@ -7,6 +7,7 @@ mod deep;
 mod destinations;
 mod owners;
 mod properties;
+mod prune;
 mod questions;
 mod referrers;
 mod render;

@@ -136,7 +136,7 @@ proptest! {
         let Ok(wanted) = Wanted::from_object(&object(&spec)) else { return Ok(()) };
         let plan = world.plan(&wanted);
         prop_assert!(plan.actions.iter().all(|action| !action.reason.is_empty()));
-        let Summary { copy, replace, amend, in_sync, conflict, failed, deferred } = plan.summary();
+        let Summary { copy, replace, amend, in_sync, conflict, failed, deferred, .. } = plan.summary();
         prop_assert_eq!(copy + replace + amend + in_sync + conflict + failed + deferred, plan.actions.len());
         // Everything was asked that had to be.
         let internal = |action: &Action| action.kind == Kind::Failed { class: Class::Internal };

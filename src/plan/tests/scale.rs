@@ -33,3 +33,48 @@ fn ten_thousand_tags_are_planned_synced_and_planned_again() {
     assert_eq!(again.summary(), Summary { in_sync: plan.actions.len(), ..Summary::default() });
     assert_eq!(again.render().lines().count(), 7);
 }
+
+#[test]
+fn a_hundred_thousand_records_are_pruned() {
+    let wanted = wanted(
+        "images: [{name: app, source: ghcr.io/team/app, select: {semver: '>=50'}}]\n\
+         targets: [{name: t, repository: 't.example/{path}', prune: {mode: Enforce, grace: 1h, keepLast: 3, limit: 5%}}]",
+    );
+    let mut world = World::default();
+    let mut tags = Vec::new();
+    for number in 0..100_000_u32 {
+        // Nine of ten are wanted.
+        let tag = format!("{}.{}.0", if number % 10 == 0 { 1 } else { 50 }, number);
+        let name = reference(&format!("t.example/team/app:{tag}"));
+        let entry =
+            TargetRecord::new("t", name.to_string(), digest(&tag), (Origin::Written, State::InSync), now());
+        let is_old = number % 10 == 0;
+        let since = is_old.then(|| now().checked_sub(jiff::SignedDuration::from_hours(2)).unwrap());
+        let record = Record::new("app", Some(tag.clone()));
+        world
+            .records
+            .put(Record { targets: vec![TargetRecord { unwanted_since: since, ..entry }], ..record });
+        world.holds.insert(name, Seen::Digest(digest(&tag)));
+        world.holds.insert(reference(&format!("ghcr.io/team/app:{tag}")), Seen::Digest(digest(&tag)));
+        tags.push(tag.parse().unwrap());
+    }
+    world.listings.insert("ghcr.io/team/app".parse().unwrap(), Listed::Tags(tags));
+    let mut plan = world.plan(&wanted);
+    let selection = select(&wanted, &world.listings, &world.records, now());
+    let mut wants = Wants::default();
+    wants.add(&wanted, &world.records, Some(&selection));
+    let around = Surroundings {
+        wanted: &wanted,
+        selection: Some(&selection),
+        records: &world.records,
+        wants: &wants,
+        in_use: Some(&InUse::default()),
+        approved: None,
+        now: now(),
+    };
+    let observed = world.answer(plan.prune_questions(&around, &Observed::default()));
+    assert_eq!(observed.targets.len(), 10_000);
+    plan.prune(&around, &observed);
+    // A tenth is unwanted, and twice as many as the limit allows.
+    assert_eq!(plan.summary(), Summary { in_sync: 90_000, held: 10_000, ..Summary::default() });
+}

@@ -39,13 +39,14 @@ pub(crate) use self::{
     timing::{TRIES, Timing},
     trace::Traffic,
 };
-use super::{account::Account, error::Cause, referrers::Memory};
+use super::{account::Account, delete::Abilities, error::Cause, referrers::Memory};
 
 /// What all that use one account share.
 pub(crate) struct Ledger {
     pub(crate) budget: Budget,
     pub(crate) wallet: Wallet,
     pub(crate) traffic: Arc<Traffic>,
+    pub(crate) abilities: Abilities,
     pub(crate) referrers: Memory,
 }
 
@@ -95,6 +96,11 @@ impl Transport {
 
     pub(crate) const fn timing(&self) -> &Timing {
         &self.timing
+    }
+
+    /// What is known of how the registry deletes.
+    pub(crate) fn abilities(&self) -> &Abilities {
+        &self.ledger.abilities
     }
 
     /// The error for an answer that means 429.

@@ -70,8 +70,10 @@ pub(super) async fn send(transport: &Transport, request: &mut Request) -> Result
             Err(failure) => failure,
         };
         is_repeat |= !cause.is_refusal();
-        // A PATCH adds to an upload: sent again, it would add the same twice.
-        let is_replayable = request.body.is_replayable() && request.method != Method::PATCH;
+        // A PATCH adds to an upload: sent again, it would add the same twice. What a DELETE was to delete may have become
+        // something else while it was waited.
+        let is_replayable =
+            request.body.is_replayable() && !matches!(request.method, Method::PATCH | Method::DELETE);
         let is_too_long = matches!(pause, Pause::For(wait) if wait > transport.timing.longest_wait);
         let Some(bound) = bounds.next().filter(|_| {
             is_worth(&cause, request)

@@ -25,7 +25,8 @@ fn transport(registry: &str, settings: Settings) -> Transport {
     let endpoint = Arc::new(Endpoint::new(registry, &settings, clients));
     let (budget, wallet) = (Budget::new(None), Wallet::default());
     let (traffic, referrers) = (Arc::default(), Memory::default());
-    let ledger = Arc::new(Ledger { budget, wallet, traffic, referrers });
+    let abilities = crate::registry::delete::Abilities::default();
+    let ledger = Arc::new(Ledger { budget, wallet, traffic, referrers, abilities });
     Transport::new(endpoint, Account::new(registry, Credential::Anonymous), ledger, timing, 1)
 }
 
