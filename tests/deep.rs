@@ -363,3 +363,26 @@ async fn two_hundred_images_ten_milliseconds_away() {
         println!("{arguments:?}: {:.2} s", began.elapsed().as_secs_f64());
     }
 }
+
+#[tokio::test]
+async fn of_an_image_of_which_some_platforms_were_brought_only_these_count() {
+    // The first takes the index as it is, and for the second it is rewritten.
+    for target in [Registry::v3().sparse_indexes(), Registry::v3()] {
+        let pair = Pair::with(Registry::v3(), target).await;
+        let desk = Desk::new(&format!(
+            "images:\n- name: app\n  source: {}/team/app:v1\n  platforms: [linux/amd64]\n\
+             targets:\n- name: copy\n  repository: {}/{{path}}",
+            pair.source.host(),
+            pair.target.host()
+        ));
+        desk.synced().await;
+        assert!(deep_plan(&desk).await.expect(0).stdout.contains("deep check: 1 whole"));
+        lose(&pair.target, "team/app", &pair.image.children[0].blobs[1].digest);
+        let ran = deep(&desk).await.expect(0);
+        assert!(ran.stdout.contains("1 repaired"), "{}", ran.stdout);
+        assert!(deep(&desk).await.expect(0).stdout.contains("1 in sync"));
+        // Without records, what is wanted counts.
+        std::fs::remove_dir_all(desk.state()).unwrap();
+        assert!(!deep_plan(&desk).await.stdout.contains("broken"));
+    }
+}
