@@ -56,6 +56,9 @@ pub(super) fn parse(text: &str, rest: &str) -> Result<Named, Error> {
         return Err(refuse("only a shell knows what ~ stands for: write the path out"));
     }
     let path = normal(&written);
+    if path.rsplit('/').next().is_some_and(|last| last.contains([':', '@'])) {
+        return Err(refuse("a tag or a digest begins behind the last /: the last folder has no : and no @"));
+    }
     let length = PREFIX.len() + path.len();
     if length > LONGEST_NAME {
         return Err(Error::TooLong { name: excerpt(text), length, most: LONGEST_NAME });

@@ -130,6 +130,8 @@ fn a_layout_is_told_from_a_repository_of_a_registry() {
 #[case("oci:out:", "is not a tag")]
 #[case("oci:out:a:b", "is not a tag")]
 #[case("oci:out@", "is not a digest")]
+#[case("oci:a:b/", "the last folder has no :")]
+#[case("oci:a@b/.", "the last folder has no :")]
 #[case("oci://registry.example/chart", "write `registry.example/chart`")]
 #[case("OCI:5000/alpine", "cannot be told from a directory")]
 fn what_is_no_directory_is_refused_with_what_to_write(#[case] text: &str, #[case] expected: &str) {

@@ -51,7 +51,7 @@ const WORD: &str = r"\{(?:registry|path|flatPath|name)\}";
 pub(in crate::api) fn source() -> Rule {
     rule(
         whole(&format!(
-            "(?:(?:{REGISTRY}|{NAMESPACE})(?:/{COMPONENT})+|{COMPONENT}|oci:(?:{ANY}*/{LAST}*|{LAST}+))(?::{TAG})?\
+            "(?:(?:{REGISTRY}|{NAMESPACE})(?:/{COMPONENT})+|{COMPONENT}|oci:(?:(?:{ANY}*/)?{LAST}+/*|/+))(?::{TAG})?\
              (?:@{DIGEST})?"
         )),
         "not an image reference: write [registry/]path[:tag][@digest], without https:// and with the path in lower \
