@@ -77,7 +77,8 @@ fn main() -> ExitCode {
         let results = runtime.block_on(run::run(&scenario, arguments.runs, &arguments.only));
         let mut table = report::table(&scenario, &results);
         if scenario.name == "plan" {
-            table.push_str(&report::planning(planning::seconds(&scenario.corpus, arguments.runs)));
+            let seconds = planning::seconds(&scenario.corpus, arguments.runs);
+            table.push_str(&report::planning(seconds, planning::seconds_of_pruning(arguments.runs)));
         }
         println!("\n{table}");
         write(scenario.name, &table);

@@ -4,6 +4,7 @@ use std::{fmt::Write as _, fs, path::Path, process::Command};
 
 use crate::{
     goals::{Metric, Phase, Results, Sample, spread, verdict},
+    planning::RECORDS,
     scenarios::Scenario,
     testbed::program,
     tools::OURS,
@@ -30,12 +31,13 @@ pub fn machine() -> String {
     )
 }
 
-/// How long planning alone took, as a line below the table.
-pub fn planning(seconds: f64) -> String {
-    let verdict = verdict(seconds <= 1.0);
-    format!(
-        "- planning alone, with the registries' answers in memory: at most 1 s: **{seconds:.3} s**, {verdict}\n"
-    )
+/// How long planning alone took, as lines below the table.
+pub fn planning(seconds: f64, of_pruning: f64) -> String {
+    let line = |what: &str, seconds: f64| {
+        format!("- {what}: at most 1 s: **{seconds:.3} s**, {}\n", verdict(seconds <= 1.0))
+    };
+    line("planning alone, with the registries' answers in memory", seconds)
+        + &line(&format!("planning what to delete, of {RECORDS} records"), of_pruning)
 }
 
 /// A scenario's table, with its goals below.
