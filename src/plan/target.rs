@@ -2,7 +2,13 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{collision::one_name, filter::NO_IMAGE, invalid::Check, prune::Rules, wanted::Image};
+use super::{
+    collision::{one_name, place},
+    filter::NO_IMAGE,
+    invalid::Check,
+    prune::Rules,
+    wanted::Image,
+};
 use crate::{
     api::{self, Overwrite, PruneMode},
     digest::Digest,
@@ -74,6 +80,10 @@ impl Target {
             Word::Name => text == image,
             _ => !text.is_empty(),
         };
+        // Where it keeps something now, whatever the template looks like.
+        if self.repositories.iter().flatten().any(|here| place(here) == place(repository)) {
+            return true;
+        }
         let names = one_name_of(repository);
         self.repository
             .as_ref()
