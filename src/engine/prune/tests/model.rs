@@ -19,7 +19,7 @@ use crate::{
     engine::{record, sparse::Shown},
     plan::{
         Judged, Kind, Listed, Listings, Observed, Ownership, Plan, Questions, Seen, Surroundings, Verdict,
-        Wanted, Wants, decide, select,
+        Walked, Wanted, Wants, decide, select,
     },
     records::Records,
     reference::Reference,
@@ -279,7 +279,7 @@ impl World {
         }
         let plan = |one: usize| {
             let (records, selection) = (&self.syncs[one].records, selections[one].as_ref().unwrap());
-            let mut observed = Observed::default();
+            let mut observed = Observed::at(self.now);
             loop {
                 let questions = selection.questions(records, &observed);
                 if questions.is_empty() {
@@ -310,7 +310,7 @@ impl World {
         who.iter().map(|&one| plan(one)).collect()
     }
 
-    fn answer(&self, Questions { sources, targets, .. }: Questions) -> Observed {
+    fn answer(&self, Questions { sources, targets, walks, .. }: Questions) -> Observed {
         let source = |at: &Reference| match self.source_looks {
             Goes::Fails(class) => Seen::Failed { class, message: "no".into(), until: None },
             _ => {
@@ -325,6 +325,7 @@ impl World {
         Observed {
             sources: sources.into_iter().map(|at| (at.clone(), source(&at))).collect(),
             targets: targets.into_iter().map(|(name, at)| ((name, at.clone()), target(&at))).collect(),
+            walks: walks.into_iter().map(|walk| (walk, Walked::Whole)).collect(),
             ..Observed::default()
         }
     }
