@@ -24,6 +24,8 @@ test: requirements tools fmt-check lint deny doc unit ## everything that CI chec
 unit: requirements ## the tests and the documentation's examples alone
 	$(call say,tests)
 	cargo test --locked --no-fail-fast
+	$(call say,a hundred thousand histories of pruning)
+	cargo test --locked --lib -- --ignored --nocapture prune::tests::walk
 
 fmt: rustfmt ## write the code in the one format
 	cargo fmt
@@ -49,7 +51,7 @@ doc: requirements ## the documentation; a broken link is an error
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
 tools: ## the registries and tools that tests and benchmarks run, in a cache outside this clone
-	@$(install) debian registries cluster
+	@$(install) debian registries signing cluster
 
 soak: requirements tools ## for DURATION=600 seconds: tags move, registries fail, runs die; then KILLS=2000 runs are killed
 	$(call say,soak)
