@@ -200,7 +200,7 @@ async fn above_the_limit_nothing_goes_before_exactly_that_is_approved() {
         let text = std::fs::read_to_string(&path).unwrap();
         let annotations = format!("  annotations: {{imagesync.dev/approve-prune: \"{approval}\"}}\n");
         let text = text.lines().filter(|line| !line.contains("annotations"));
-        let text: String = text.map(|line| format!("{line}\n")).collect();
+        let text = text.fold(String::new(), |text, line| text + line + "\n");
         std::fs::write(
             path,
             text.replace("  namespace: team\n", &format!("  namespace: team\n{annotations}")),

@@ -139,7 +139,7 @@ impl<'a> Walk<'a> {
             2..=3 if self.source.remove(tag) => self.registry.delete(&self.from, tag).await,
             4 => self.put(&self.to, tag, &self.images[image].root).await,
             5 if self.registry.digest(&self.to, tag).await.is_some() => {
-                self.registry.delete(&self.to, tag).await
+                self.registry.delete(&self.to, tag).await;
             }
             6..=7 => self.specs[who] = random.usize(..SPECS.len()),
             8 => self.suspended[who] ^= true,

@@ -34,7 +34,7 @@ impl Others {
                     wants.add_recorded(&Arc::new(Claimant::recorded(&namespace, &name)), &records);
                 }
                 Err(error) => {
-                    wants.add_unreadable(format!("what is recorded of {namespace}/{name} ({error})"))
+                    wants.add_unreadable(format!("what is recorded of {namespace}/{name} ({error})"));
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
-use super::{Pruning, Surroundings, Verdict, written};
+use super::{Pruning, Surroundings, Verdict, round::written};
 use crate::{api::APPROVE_PRUNE, digest::Digest};
 
 /// Deletions that wait for a person's approval.

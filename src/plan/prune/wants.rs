@@ -21,9 +21,12 @@ pub struct Wants {
     names: HashMap<String, (Arc<Claimant>, Option<Arc<Claimant>>)>,
     could: Could<Arc<Claimant>>,
     /// What is read as a source, by its repository: a target may be the next one's source.
-    sources: HashMap<(String, String), Vec<(Arc<Image>, Arc<Claimant>)>>,
+    sources: HashMap<(String, String), Vec<Reader>>,
     unreadable: Vec<String>,
 }
+
+/// An image that is read, and for whom.
+type Reader = (Arc<Image>, Arc<Claimant>);
 
 impl Wants {
     /// What this ImageSync wants: what was selected in this run; where it takes no part in it, being suspended, not due or

@@ -47,10 +47,11 @@ impl Remote {
         self.put_nothing().await?;
         let old = self.get_manifest(&At::Digest(digest.clone())).await?;
         let dummy = self.dummy(&At::Tag(tag.clone()))?;
-        Ok(match self.other_than(tag, digest).await? {
-            Some(gone) => Step::Gone(gone),
-            None => Step::Prepared(Prepared { remote: self.clone(), tag: tag.clone(), old, dummy }),
-        })
+        if let Some(gone) = self.other_than(tag, digest).await? {
+            return Ok(Step::Gone(gone));
+        }
+        let (remote, tag) = (self.clone(), tag.clone());
+        Ok(Step::Prepared(Box::new(Prepared { remote, tag, old, dummy })))
     }
 
     /// Goes on with a deletion that was broken off while the tag was held at `dummy`: deletes the tag if it still is.
@@ -106,8 +107,8 @@ impl Prepared {
     /// # Errors
     ///
     /// [`DeleteError`]; the tag is as it was, or [held](DeleteError::is_held), and then the error says so.
-    pub async fn delete(self) -> Result<Gone, DeleteError> {
-        let Self { remote, tag, old, dummy } = &self;
+    pub async fn delete(&self) -> Result<Gone, DeleteError> {
+        let Self { remote, tag, old, dummy } = self;
         let held = Held { remote, tag, dummy: &dummy.digest, digest: &old.digest };
         // Not a moment ago, in which others may have been recorded: now.
         if let Some(gone) = remote.other_than(tag, &old.digest).await? {

@@ -52,7 +52,7 @@ pub enum Step {
     Gone(Gone),
     /// The registry deletes no tags, and it is proven that it deletes digests. What is going to happen has to be recorded before
     /// [`Prepared::delete`].
-    Prepared(Prepared),
+    Prepared(Box<Prepared>),
 }
 
 impl Remote {

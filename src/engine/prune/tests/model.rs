@@ -253,12 +253,11 @@ impl World {
     }
 
     fn plan(&self, who: &[usize]) -> Vec<Plan> {
-        let listed = match self.seen() {
-            Some(seen) => Listed::Tags(seen.iter().map(|tag| tag.parse().unwrap()).collect()),
-            None => {
-                let Goes::Fails(class) = self.listing else { unreachable!() };
-                Listed::Failed { class, message: "no".into(), until: None }
-            }
+        let listed = if let Some(seen) = self.seen() {
+            Listed::Tags(seen.iter().map(|tag| tag.parse().unwrap()).collect())
+        } else {
+            let Goes::Fails(class) = self.listing else { unreachable!() };
+            Listed::Failed { class, message: "no".into(), until: None }
         };
         let listings = Listings::from([("s.example/app".parse().unwrap(), listed)]);
         let wanted: Vec<&Wanted> =
@@ -311,16 +310,18 @@ impl World {
     }
 
     fn answer(&self, Questions { sources, targets, walks, .. }: Questions) -> Observed {
-        let source = |at: &Reference| match self.source_looks {
-            Goes::Fails(class) => Seen::Failed { class, message: "no".into(), until: None },
-            _ => {
-                let tag = at.tag.as_ref().map(|tag| self.source.get(tag.as_str()));
-                tag.flatten().map_or(Seen::Absent, |&number| Seen::Digest(digest(number)))
+        let source = |at: &Reference| {
+            if let Goes::Fails(class) = self.source_looks {
+                return Seen::Failed { class, message: "no".into(), until: None };
             }
+            let tag = at.tag.as_ref().map(|tag| self.source.get(tag.as_str()));
+            tag.flatten().map_or(Seen::Absent, |&number| Seen::Digest(digest(number)))
         };
-        let target = |at: &Reference| match self.target_looks {
-            Goes::Fails(class) => Seen::Failed { class, message: "no".into(), until: None },
-            _ => self.shown(at).map_or(Seen::Absent, Seen::Digest),
+        let target = |at: &Reference| {
+            if let Goes::Fails(class) = self.target_looks {
+                return Seen::Failed { class, message: "no".into(), until: None };
+            }
+            self.shown(at).map_or(Seen::Absent, Seen::Digest)
         };
         Observed {
             sources: sources.into_iter().map(|at| (at.clone(), source(&at))).collect(),
@@ -331,7 +332,7 @@ impl World {
     }
 
     fn shown(&self, at: &Reference) -> Option<Digest> {
-        self.target.get(at.tag.as_ref().unwrap().as_str()).cloned()
+        self.target.get(at.tag.as_ref()?.as_str()).cloned()
     }
 
     /// A step: the process may end after it.

@@ -26,7 +26,7 @@ fn transport(registry: &str, settings: Settings) -> Transport {
     let (budget, wallet) = (Budget::new(None), Wallet::default());
     let (traffic, referrers) = (Arc::default(), Memory::default());
     let abilities = crate::registry::delete::Abilities::default();
-    let ledger = Arc::new(Ledger { budget, wallet, traffic, referrers, abilities });
+    let ledger = Arc::new(Ledger { budget, wallet, traffic, abilities, referrers });
     Transport::new(endpoint, Account::new(registry, Credential::Anonymous), ledger, timing, 1)
 }
 
