@@ -7,7 +7,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
     },
-    time::Instant,
 };
 
 use http::Method;
@@ -27,7 +26,6 @@ use crate::{
         program,
         proxy::{Proxy, Verdict},
         registry::Registry,
-        toxiproxy::Toxiproxy,
     },
 };
 
@@ -329,38 +327,6 @@ async fn what_a_garbage_collection_takes_between_our_steps_is_brought_again() {
         deep(&desk).await.expect(0);
         pair.assert_copied().await;
         crane_reads(&pair.target, "team/app:v1").await;
-    }
-}
-
-/// How long it takes with latency; to be looked at, not to be asserted on a busy machine.
-#[tokio::test]
-#[ignore = "a measurement: it prints a time"]
-async fn two_hundred_images_ten_milliseconds_away() {
-    let (source, target, toxiproxy) =
-        tokio::join!(Registry::v3().start(), Registry::v3().start(), Toxiproxy::start());
-    let mut spec = "images:\n".to_owned();
-    for repository in 0..40_u64 {
-        for tag in 0..5_u64 {
-            let image = Image::single(repository * 5 + tag, &[20_000; 5]);
-            source.push(&format!("team/app{repository}"), &format!("v{tag}"), &image).await;
-        }
-        spec.push_str(&format!(
-            "- {{name: app{repository}, source: '{}/team/app{repository}', select: {{patterns: ['.*']}}}}\n",
-            source.host()
-        ));
-    }
-    let wire = toxiproxy.wire(&target.host()).await;
-    wire.latency(10).await;
-    let desk = Desk::new(&format!("{spec}targets: [{{name: copy, repository: '{}/{{path}}'}}]", wire.host()));
-    desk.synced().await;
-    for arguments in [
-        &["sync", "-f", "sync.yaml"][..],
-        &["sync", "--deep", "-f", "sync.yaml"],
-        &["sync", "--deep", "-f", "sync.yaml"],
-    ] {
-        let began = Instant::now();
-        desk.run(arguments).await.expect(0);
-        println!("{arguments:?}: {:.2} s", began.elapsed().as_secs_f64());
     }
 }
 

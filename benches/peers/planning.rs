@@ -3,13 +3,16 @@
 use std::time::Instant;
 
 use imagesync::{
-    api::ImageSync,
+    api::{ImageSync, Origin, Record, State, TargetRecord},
     digest::Digest,
-    plan::{Listed, Look, Observed, Ownership, Plan, Referring, Seen, Wanted, decide, select},
+    plan::{
+        InUse, Listed, Listings, Look, Observed, Ownership, Plan, Questions, Referring, Seen, Surroundings,
+        Verdict, Wanted, Wants, decide, select,
+    },
     records::Records,
     reference::{Repository, Tag},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::corpus::Corpus;
