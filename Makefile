@@ -25,7 +25,7 @@ unit: requirements ## the tests and the documentation's examples alone
 	$(call say,tests)
 	cargo test --locked --no-fail-fast
 	$(call say,a hundred thousand histories of pruning)
-	cargo test --locked --lib -- --ignored --nocapture prune::tests::walk
+	cargo test --locked --lib -- --ignored prune::tests::walk
 
 fmt: rustfmt ## write the code in the one format
 	cargo fmt
