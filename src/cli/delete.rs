@@ -8,12 +8,12 @@ use std::{
 use futures::future::join_all;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use super::{
     Color, DeleteArgs, Exit, Output,
     display::Display,
     member::{Member, names},
+    run::ask,
     shared::Shared,
     sources::Sources,
     sync,
@@ -55,7 +55,9 @@ pub(super) fn run(args: &DeleteArgs, color: Color) -> anyhow::Result<Exit> {
         if !args.yes && !confirmed(&objects)? {
             return Ok(Exit::Success);
         }
-        let done = objects.iter().map(|(member, pruning)| delete(&engine, member, pruning, &stop));
+        let done = objects
+            .iter()
+            .map(|(member, pruning)| engine.prune(pruning, &member.access, &member.journal, &stop));
         let done: Vec<Vec<Pruned>> = join_all(done).await;
         let forgotten: Vec<_> = objects
             .iter()
@@ -78,22 +80,8 @@ async fn judge(engine: &Engine, member: &Member, wants: &Wants) -> Pruning {
     let records = member.journal.records();
     let around = member.surroundings(None, &records, wants, Timestamp::now());
     let mut observed = Observed::at(Timestamp::now());
-    loop {
-        let questions = Pruning::questions_of_deleted(&around, &observed);
-        if questions.is_empty() {
-            return Pruning::of_deleted(&around, &observed);
-        }
-        observed.extend(engine.look(questions, &member.access).await);
-    }
-}
-
-async fn delete(
-    engine: &Engine,
-    member: &Member,
-    pruning: &Pruning,
-    stop: &CancellationToken,
-) -> Vec<Pruned> {
-    engine.prune(pruning, &member.access, &member.journal, stop).await
+    ask(engine, member, &mut observed, |observed| Pruning::questions_of_deleted(&around, observed)).await;
+    Pruning::of_deleted(&around, &observed)
 }
 
 /// Forgets all that is recorded of it but what is still to be deleted.
@@ -125,11 +113,7 @@ fn keep_only(records: &mut Records, open: &[(&str, String)], now: Timestamp) {
             entry.unwanted_since.get_or_insert(now);
         });
         record.candidates.clear();
-        if record.targets.is_empty() {
-            records.remove(&record.image, record.tag.as_deref());
-        } else {
-            records.put(record);
-        }
+        records.keep(record);
     }
 }
 

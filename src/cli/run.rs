@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::{display::Display, member::Member, others::Others};
 use crate::{
     engine::{Applied, Engine, Error, Outcome, Pruned},
-    plan::{Observed, Ownership, Plan, Selection, Surroundings, Wanted, Wants, decide, select},
+    plan::{Observed, Ownership, Plan, Questions, Selection, Surroundings, Wanted, Wants, decide, select},
     records::{self, Records},
 };
 
@@ -26,10 +26,21 @@ pub(super) async fn look(
     records: &Records,
 ) -> Observed {
     let mut observed = Observed::at(Timestamp::now());
+    ask(engine, member, &mut observed, |observed| selection.questions(records, observed)).await;
+    observed
+}
+
+/// Looks until there is nothing left to ask, given what was seen so far.
+pub(super) async fn ask(
+    engine: &Engine,
+    member: &Member,
+    observed: &mut Observed,
+    questions: impl Fn(&Observed) -> Questions,
+) {
     loop {
-        let questions = selection.questions(records, &observed);
+        let questions = questions(observed);
         if questions.is_empty() {
-            return observed;
+            return;
         }
         observed.extend(engine.look(questions, &member.access).await);
     }
@@ -91,13 +102,7 @@ pub(super) async fn look_for_pruning(
     around: &Surroundings<'_>,
     observed: &mut Observed,
 ) {
-    loop {
-        let questions = plan.prune_questions(around, observed);
-        if questions.is_empty() {
-            return;
-        }
-        observed.extend(engine.look(questions, &member.access).await);
-    }
+    ask(engine, member, observed, |observed| plan.prune_questions(around, observed)).await;
 }
 
 /// What became of a plan.

@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::{Applied, Outcome, Pruned};
+use super::{Applied, Outcome, Pruned, error::Error};
 use crate::{
     api::State,
     class::Class,
     plan::{Action, Judged, Kind},
+    registry, store,
 };
 
 /// What keeps an action's destination from being as it is wanted.
@@ -25,9 +26,7 @@ impl Trouble {
         let planned = |class, until| Some(Self { class, message: action.reason.clone(), until });
         match (outcome, &action.kind) {
             (Outcome::InSync | Outcome::Written, _) => None,
-            (Outcome::Failed(error), _) => {
-                Some(Self { class: error.class(), message: error.message(), until: error.until() })
-            }
+            (Outcome::Failed(error), _) => Some(error.into()),
             (Outcome::NotTried, Kind::Failed { class }) => planned(*class, None),
             (Outcome::NotTried, Kind::Deferred { until }) => planned(Class::RateLimited, Some(*until)),
             (Outcome::NotTried, _) => planned(Class::Conflict, None),
@@ -42,6 +41,18 @@ impl Trouble {
             Class::Conflict => State::Conflict,
             _ => State::Failed,
         }
+    }
+}
+
+impl From<&Error> for Trouble {
+    fn from(error: &Error) -> Self {
+        Self { class: error.class(), message: error.message(), until: error.until() }
+    }
+}
+
+impl From<&store::Error> for Trouble {
+    fn from(error: &store::Error) -> Self {
+        Self { class: error.class(), message: registry::message(error), until: error.until() }
     }
 }
 

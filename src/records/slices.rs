@@ -110,6 +110,15 @@ impl Records {
         }
     }
 
+    /// Sets the record of an artifact; one that remembers neither a name nor what a tag showed is forgotten.
+    pub fn keep(&mut self, record: Record) {
+        if record.targets.is_empty() && record.candidates.is_empty() {
+            self.remove(&record.image, record.tag.as_deref());
+        } else {
+            self.put(record);
+        }
+    }
+
     /// Forgets the record of an artifact.
     pub fn remove(&mut self, image: &str, tag: Option<&str>) {
         let key = (image.to_owned(), tag.map(ToOwned::to_owned));

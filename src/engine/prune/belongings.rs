@@ -8,16 +8,14 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use crate::{
     digest::Digest,
     reference::Tag,
-    registry::{At, Gone, Step, message},
-    store::{self, Store},
+    registry::{At, Attachment, Gone, Step, message},
+    store::Store,
 };
 
 /// Tags that are looked at for whether they show a digest; where there are more, what belongs to it stays.
 const MOST_TAGS: usize = 1_000;
 /// Tags that are looked at at the same time.
 const AT_ONCE: usize = 16;
-/// Behind the digest: nothing for the referrers, and what signing tools write.
-const SUFFIXES: [&str; 4] = ["", ".sig", ".att", ".sbom"];
 
 /// Deletes what belongs to these digests, of each that no tag of the repository shows any more. Where that cannot be told, it stays,
 /// which is said.
@@ -42,10 +40,10 @@ pub(super) async fn delete(store: &Store, orphaned: Vec<Digest>) {
 
 /// The tags that belong to those of the digests that no tag shows.
 async fn unshown(store: &Store, orphaned: Vec<Digest>) -> Result<Vec<Tag>, String> {
-    let tags = store.tags().await.map_err(|error| text(&error))?;
+    let tags = store.tags().await.map_err(|error| message(&error))?;
     let (belonging, images): (Vec<Tag>, Vec<Tag>) = tags.into_iter().partition(Tag::belongs_to_digest);
-    let candidates: HashSet<String> = orphaned.iter().flat_map(names).collect();
-    if !belonging.iter().any(|tag| candidates.contains(tag.as_str())) {
+    let candidates: HashSet<Tag> = orphaned.iter().flat_map(tags_of).collect();
+    if !belonging.iter().any(|tag| candidates.contains(tag)) {
         return Ok(Vec::new());
     }
     if images.len() > MOST_TAGS {
@@ -57,9 +55,9 @@ async fn unshown(store: &Store, orphaned: Vec<Digest>) -> Result<Vec<Tag>, Strin
             Ok(None) => match store.prove_absent(&At::Tag(tag.clone())).await {
                 Ok(true) => Ok(None),
                 Ok(false) => Err(format!("it is not clear what {tag} shows")),
-                Err(error) => Err(text(&error)),
+                Err(error) => Err(message(&error)),
             },
-            Err(error) => Err(text(&error)),
+            Err(error) => Err(message(&error)),
         }
     });
     let shown: HashSet<Digest> = stream::iter(looks)
@@ -67,14 +65,15 @@ async fn unshown(store: &Store, orphaned: Vec<Digest>) -> Result<Vec<Tag>, Strin
         .try_filter_map(|shown| async { Ok(shown) })
         .try_collect()
         .await?;
-    let gone: HashSet<String> =
-        orphaned.iter().filter(|digest| !shown.contains(digest)).flat_map(names).collect();
-    Ok(belonging.into_iter().filter(|tag| gone.contains(tag.as_str())).collect())
+    let gone: HashSet<Tag> =
+        orphaned.iter().filter(|digest| !shown.contains(digest)).flat_map(tags_of).collect();
+    Ok(belonging.into_iter().filter(|tag| gone.contains(tag)).collect())
 }
 
 /// Why the tag stays, if it does.
 async fn delete_one(store: &Store, tag: &Tag) -> Result<Option<&'static str>, String> {
-    let Some(found) = store.head_manifest(&At::Tag(tag.clone())).await.map_err(|error| text(&error))? else {
+    let Some(found) = store.head_manifest(&At::Tag(tag.clone())).await.map_err(|error| message(&error))?
+    else {
         return Ok(None);
     };
     match store.delete_tag(tag, &found.digest).await {
@@ -86,14 +85,6 @@ async fn delete_one(store: &Store, tag: &Tag) -> Result<Option<&'static str>, St
     }
 }
 
-/// The tags that belong to a digest (distribution-spec, "Referrers Tag Schema").
-fn names(digest: &Digest) -> impl Iterator<Item = String> {
-    let algorithm = digest.as_str().split(':').next().unwrap_or_default();
-    let hex: String = digest.hex().chars().take(64).collect();
-    let base = format!("{algorithm}-{hex}");
-    SUFFIXES.iter().map(move |suffix| format!("{base}{suffix}"))
-}
-
-fn text(error: &store::Error) -> String {
-    message(error)
+fn tags_of(digest: &Digest) -> impl Iterator<Item = Tag> {
+    Attachment::of(digest).map(|(_, tag)| tag)
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{keep, replace};
+use super::replace;
 use crate::{
     api::{Origin, TargetRecord},
     digest::Digest,
@@ -60,7 +60,7 @@ pub(crate) fn judged(records: &mut Records, name: &Judged, now: Timestamp) {
 pub(crate) fn forgotten(records: &mut Records, name: &Judged, now: Timestamp) {
     let Some(mut record) = records.get(&name.image, name.tag.as_deref()).cloned() else { return };
     replace(&mut record, &name.target, &name.reference.to_string(), now, |_| None);
-    keep(records, record);
+    records.keep(record);
 }
 
 fn change(
@@ -71,5 +71,5 @@ fn change(
 ) {
     let Some(mut record) = records.get(&name.image, name.tag.as_deref()).cloned() else { return };
     replace(&mut record, &name.target, &name.reference.to_string(), now, |entry| entry.map(change));
-    keep(records, record);
+    records.keep(record);
 }

@@ -57,7 +57,7 @@ fn remember(records: &mut Records, aged: &Aged) {
         // What was mirrored came from another source, of which nothing is said any more.
         (record.source, record.source_digest, record.first_seen) = (Some(aged.source.clone()), None, None);
     }
-    keep(records, record);
+    records.keep(record);
 }
 
 /// A tag is going to be written. This reaches the disk before the tag reaches the registry, so that a tag with that
@@ -271,7 +271,7 @@ fn change(
     replace(&mut record, &action.target, &reference, now, |entry| {
         change(entry).map(|entry| TargetRecord { unwanted_since: None, wanted_elsewhere: false, ..entry })
     });
-    keep(records, record);
+    records.keep(record);
 }
 
 /// Replaces the entry of one name. The time of its last change moves only with a change, or every run would rewrite every
@@ -292,15 +292,6 @@ fn replace(
         after.last_change = now;
     }
     record.targets.insert(place.unwrap_or(record.targets.len()), after);
-}
-
-/// A record that remembers neither a name nor what a tag showed is forgotten.
-fn keep(records: &mut Records, record: Record) {
-    if record.targets.is_empty() && record.candidates.is_empty() {
-        records.remove(&record.image, record.tag.as_deref());
-    } else {
-        records.put(record);
-    }
 }
 
 #[cfg(test)]

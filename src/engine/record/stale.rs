@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{keep, replace};
+use super::replace;
 use crate::{
     api::TargetRecord,
     plan::{Fate, Stale},
@@ -23,7 +23,7 @@ pub(super) fn record(records: &mut Records, stale: &Stale, now: Timestamp) {
             None
         }
     });
-    keep(records, record);
+    records.keep(record);
     if let (Fate::Moved { image, tag }, Some(entry)) = (&stale.fate, taken) {
         give(records, image, tag.as_deref(), entry, now);
     }
@@ -36,5 +36,5 @@ fn give(records: &mut Records, image: &str, tag: Option<&str>, entry: TargetReco
     replace(&mut record, &target, &reference, now, |own| {
         own.or(Some(TargetRecord { unwanted_since: None, wanted_elsewhere: false, ..entry }))
     });
-    keep(records, record);
+    records.keep(record);
 }

@@ -3,15 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 
 use futures::{StreamExt as _, stream};
-use jiff::Timestamp;
 
 use super::{NAMED, PARALLEL, blob_name, manifest_name};
 use crate::{
-    class::Class,
     digest::Digest,
+    engine::Trouble,
     plan::{Walk, Walked},
     platform::Platforms,
-    registry::{self, At, Blob, Descriptor, Manifest},
+    registry::{At, Blob, Descriptor, Manifest},
     store::{self, Store},
 };
 
@@ -36,12 +35,6 @@ enum Found<T> {
     There(T),
     Gone,
     Unseen(Trouble),
-}
-
-struct Trouble {
-    class: Class,
-    message: String,
-    until: Option<Timestamp>,
 }
 
 impl Ground {
@@ -72,7 +65,7 @@ impl Ground {
             let found = match store.can_read_blob(&blob).await {
                 Ok(true) => Found::There(()),
                 Ok(false) => Found::Gone,
-                Err(error) => Found::Unseen(Trouble::of(&error)),
+                Err(error) => Found::Unseen(Trouble::from(&error)),
             };
             (blob.digest, found)
         });
@@ -161,16 +154,10 @@ impl Node {
     }
 }
 
-impl Trouble {
-    fn of(error: &store::Error) -> Self {
-        Self { class: error.class(), message: registry::message(error), until: error.until() }
-    }
-}
-
 fn found_of<T>(result: Result<T, store::Error>) -> Found<T> {
     match result {
         Ok(found) => Found::There(found),
         Err(error) if error.is_gone() => Found::Gone,
-        Err(error) => Found::Unseen(Trouble::of(&error)),
+        Err(error) => Found::Unseen(Trouble::from(&error)),
     }
 }
