@@ -16,8 +16,6 @@ const BELIEF: Duration = Duration::from_hours(1);
 /// What a registry deletes in one repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ability {
-    /// Tags.
-    Tags,
     /// Digests only.
     Digests,
     /// Neither; this is what it said.

@@ -60,10 +60,11 @@ impl Remote {
     ///
     /// [`DeleteError`]; the tag is then as before the deletion began ([`DeleteError::PutBack`]), or held.
     pub async fn delete_held(&self, tag: &Tag, dummy: &Digest, old: &Digest) -> Result<Gone, DeleteError> {
-        if let Some(gone) = self.other_than(tag, dummy).await? {
+        let held = Held { remote: self, tag, dummy, digest: old };
+        // A look that fails does not undo what is known: the tag may still be held.
+        if let Some(gone) = self.other_than(tag, dummy).await.map_err(|error| held.still(error))? {
             return Ok(gone);
         }
-        let held = Held { remote: self, tag, dummy, digest: old };
         match self.get_manifest(&At::Digest(old.clone())).await {
             Ok(old) => held.delete(Some(&old)).await,
             // A registry that collects what no tag shows; then there is nothing that could be put back.
@@ -84,12 +85,12 @@ impl Remote {
         dummy: &Digest,
         old: &Digest,
     ) -> Result<Option<Gone>, DeleteError> {
-        match self.other_than(tag, dummy).await? {
+        let held = Held { remote: self, tag, dummy, digest: old };
+        match self.other_than(tag, dummy).await.map_err(|error| held.still(error))? {
             Some(Gone::Changed(found)) if found == *old => return Ok(None),
             Some(gone) => return Ok(Some(gone)),
             None => {}
         }
-        let held = Held { remote: self, tag, dummy, digest: old };
         let old = self.get_manifest(&At::Digest(old.clone())).await.map_err(|error| held.still(error))?;
         held.put_back(&old).await.map(|()| None)
     }

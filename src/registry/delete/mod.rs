@@ -90,7 +90,6 @@ impl Remote {
                 let Some(gone) = self.other_than(tag, digest).await? else {
                     return Err(DeleteError::StillThere { reference: self.reference(&at) });
                 };
-                self.abilities().remember(self.repository(), Ability::Tags);
                 // Whoever pushed since pushed what is not ours.
                 let gone = if gone == Gone::Absent { Gone::Deleted } else { gone };
                 return Ok(ByTag::Gone(gone));

@@ -359,3 +359,20 @@ async fn a_registry_that_says_it_is_done_and_shows_it_still_is_not_believed() {
     .await;
     assert_eq!(registry.delete().await.unwrap_err().class(), Class::Unavailable);
 }
+
+#[tokio::test]
+async fn a_tag_that_may_be_held_and_cannot_be_looked_at_is_still_said_to_be_held() {
+    for (status, code) in [(401, "UNAUTHORIZED"), (403, "DENIED"), (503, "UNAVAILABLE")] {
+        let registry =
+            Registry::start(move |asked, _| (asked.method == "HEAD").then(|| refuse(status, code))).await;
+        let dummy = registry.shelf.lock().unwrap().put("1", image("a dummy").as_bytes());
+        let remote = open(&registry.fake);
+        let deleted = remote.delete_held(&tag("1"), &dummy, &registry.image).await.unwrap_err();
+        let put_back = remote.put_back(&tag("1"), &dummy, &registry.image).await.unwrap_err();
+        for error in [deleted, put_back] {
+            // Who takes it for what it was before forgets the dummy.
+            assert!(error.is_held() && !error.is_as_before(), "{status}: {error}");
+        }
+        assert_eq!(registry.shown("1"), Some(dummy.to_string()));
+    }
+}
