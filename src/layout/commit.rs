@@ -1,9 +1,7 @@
 //! The index as it is read, and how it is changed: all that wait to change it do so in one step.
 
 use std::{
-    fs::{File, Metadata},
-    io::Read as _,
-    os::unix::fs::MetadataExt as _,
+    fs::File,
     sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant, SystemTime},
@@ -17,9 +15,10 @@ use tokio::sync::oneshot;
 
 use super::{
     BLOBS, Layout,
-    dir::Dir,
+    dir::{Dir, read},
     error::Error,
     index::{Change, Index},
+    layouts::{Identity, identity},
     part::Part,
 };
 use crate::text::excerpt;
@@ -37,7 +36,7 @@ const TICK: Duration = Duration::from_secs(2);
 
 /// An index, and the file that it was read from.
 pub(super) struct Cached {
-    file: (u64, u64, u64, i64, i64),
+    file: Identity,
     index: Arc<Index>,
 }
 
@@ -68,7 +67,7 @@ impl Layout {
         if let Some(cached) = cached.as_ref().filter(|cached| cached.file == identity) {
             return Ok(Arc::clone(&cached.index));
         }
-        let index = Arc::new(read(file, metadata.size(), root)?);
+        let index = Arc::new(read_index(file, root)?);
         let is_settled = metadata
             .modified()
             .ok()
@@ -128,15 +127,9 @@ impl Layout {
         }
         let _lock = lock(&root)?;
         let path = root.path().join(INDEX);
-        let mut index = match root.file(INDEX)? {
-            Some(file) => {
-                let size = file.metadata().map_err(Error::io("look at", &path))?.size();
-                read(file, size, &root)?
-            }
-            None => Index::default(),
-        };
-        let is_new = root.size(INDEX)?.is_none();
-        let mut is_changed = is_new;
+        let there = root.file(INDEX)?;
+        let mut is_changed = there.is_none();
+        let mut index = there.map_or_else(|| Ok(Index::default()), |file| read_index(file, &root))?;
         for change in changes {
             is_changed |= index.change(change).map_err(|_| UNWRITABLE)?;
         }
@@ -163,22 +156,8 @@ impl Layout {
 const LOST: Error = Error::Internal("a change of a layout's index was given up");
 const UNWRITABLE: Error = Error::Internal("an index cannot be written as JSON");
 
-fn identity(file: &Metadata) -> (u64, u64, u64, i64, i64) {
-    (file.dev(), file.ino(), file.size(), file.mtime(), file.mtime_nsec())
-}
-
-fn read(file: File, size: u64, root: &Dir) -> Result<Index, Error> {
-    let path = root.path().join(INDEX);
-    let too_large = || Error::TooLarge { path: path.clone(), limit: LARGEST };
-    if size > LARGEST {
-        return Err(too_large());
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-    // It may grow while it is read.
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(too_large());
-    }
+fn read_index(file: File, root: &Dir) -> Result<Index, Error> {
+    let bytes = read(file, root.path().join(INDEX), LARGEST)?;
     Index::parse(&bytes).map_err(|error| {
         let problem = format!("its {INDEX} is damaged ({})", excerpt(&error.to_string()));
         Error::NotALayout { path: root.path().to_owned(), problem }

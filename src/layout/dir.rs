@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io,
+    io::{self, Read as _},
     os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
@@ -185,4 +185,19 @@ pub(super) fn make_named(path: &Path) -> Result<Dir, Error> {
         Err(error) => return Err(Error::io("make", path)(error.into())),
     }
     Dir::named(path)?.ok_or_else(|| Error::NoLayout(path.to_owned()))
+}
+
+/// All of a file that has at most so many bytes; more than that are never read.
+pub(super) fn read(file: File, path: PathBuf, most: u64) -> Result<Vec<u8>, Error> {
+    let size = file.metadata().map_err(Error::io("look at", &path))?.len();
+    let mut bytes = Vec::new();
+    if size <= most {
+        bytes.reserve_exact(usize::try_from(size).unwrap_or_default());
+        // It may grow while it is read.
+        file.take(most + 1).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
+    }
+    if size > most || bytes.len() as u64 > most {
+        return Err(Error::TooLarge { path, limit: most });
+    }
+    Ok(bytes)
 }

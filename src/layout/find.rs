@@ -6,7 +6,7 @@ use super::{
     BLOBS,
     dir::Dir,
     error::Error,
-    layouts::{OCI_LAYOUT, is_layout},
+    layouts::{self, OCI_LAYOUT},
 };
 use crate::reference::Repository;
 
@@ -24,9 +24,31 @@ const MOST_NAMES: usize = 10_000;
 pub fn find(base: &Path, most: usize) -> Result<Vec<String>, Error> {
     let base = Dir::named(base)?.ok_or_else(|| Error::NoLayout(base.to_owned()))?;
     let mut found = Vec::new();
-    let mut below = children(&base, "", false)?;
-    while let Some((depth, name, dir)) = below.pop() {
-        let is_one = is_layout(&dir).unwrap_or_else(|error| {
+    look(&base, ("", false), MOST_DEPTH, most, &mut found)?;
+    found.sort();
+    Ok(found)
+}
+
+/// Looks below a directory, one open at a time on each level: there may be more of them than files may be open.
+fn look(
+    dir: &Dir,
+    (before, is_layout): (&str, bool),
+    depth: usize,
+    most: usize,
+    found: &mut Vec<String>,
+) -> Result<(), Error> {
+    let mut parts = dir.names(MOST_NAMES)?;
+    parts.sort();
+    for part in parts {
+        let name = format!("{before}{part}");
+        // The blobs of a layout are many, and no layouts.
+        let can_be =
+            !(is_layout && part == BLOBS) && format!("localhost/{name}").parse::<Repository>().is_ok();
+        if !can_be {
+            continue;
+        }
+        let Ok(Some(child)) = dir.dir(&part) else { continue };
+        let is_one = layouts::is_layout(&child).unwrap_or_else(|error| {
             tracing::warn!(%error, "{name} is left out");
             false
         });
@@ -34,15 +56,17 @@ pub fn find(base: &Path, most: usize) -> Result<Vec<String>, Error> {
             found.push(name.clone());
         }
         if found.len() == most {
-            break;
+            return Ok(());
         }
-        if depth < MOST_DEPTH {
-            let children = children(&dir, &format!("{name}/"), is_one).unwrap_or_default();
-            below.extend(children.into_iter().map(|(_, name, dir)| (depth + 1, name, dir)));
+        if depth > 0 {
+            // What cannot be read is left out.
+            let _ = look(&child, (&format!("{name}/"), is_one), depth - 1, most, found);
+        }
+        if found.len() == most {
+            return Ok(());
         }
     }
-    found.sort();
-    Ok(found)
+    Ok(())
 }
 
 /// Whether the directory itself is a layout, and so has no name below itself.
@@ -53,21 +77,4 @@ pub fn find(base: &Path, most: usize) -> Result<Vec<String>, Error> {
 pub fn is_one(base: &Path) -> Result<bool, Error> {
     let base = Dir::named(base)?.ok_or_else(|| Error::NoLayout(base.to_owned()))?;
     Ok(base.size(OCI_LAYOUT)?.is_some())
-}
-
-/// The directories in one whose names can be part of a repository's path.
-fn children(dir: &Dir, before: &str, is_layout: bool) -> Result<Vec<(usize, String, Dir)>, Error> {
-    let mut children = Vec::new();
-    for part in dir.names(MOST_NAMES)? {
-        let name = format!("{before}{part}");
-        // The blobs of a layout are many, and no layouts.
-        let can_be =
-            !(is_layout && part == BLOBS) && format!("localhost/{name}").parse::<Repository>().is_ok();
-        if can_be && let Ok(Some(child)) = dir.dir(&part) {
-            children.push((1, name, child));
-        }
-    }
-    // The last one is taken first.
-    children.sort_by(|(_, a, _), (_, b, _)| b.cmp(a));
-    Ok(children)
 }

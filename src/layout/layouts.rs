@@ -95,7 +95,7 @@ impl Layouts {
 pub(super) struct Verified(Arc<Mutex<HashSet<Identity>>>);
 
 /// A file and its state.
-type Identity = (u64, u64, u64, i64, i64);
+pub(super) type Identity = (u64, u64, u64, i64, i64);
 
 impl Verified {
     pub(super) fn note(&self, file: &Metadata) {
@@ -110,7 +110,7 @@ impl Verified {
     }
 }
 
-fn identity(file: &Metadata) -> Identity {
+pub(super) fn identity(file: &Metadata) -> Identity {
     (file.dev(), file.ino(), file.size(), file.mtime(), file.mtime_nsec())
 }
 

@@ -1,22 +1,20 @@
 //! Manifests in a layout: looked at, read, written, and taken out of the index.
 
-use std::{fs::File, io::Read as _, os::unix::fs::MetadataExt as _};
-
 use bytes::Bytes;
 
 use super::{
     Layout, blobs_to_write,
     commit::INDEX,
-    dir::Dir,
+    dir::read,
     error::Error,
     index::{Change, Tagged},
     part::Part,
-    referrers,
+    size_in,
 };
 use crate::{
     digest::Digest,
     reference::Tag,
-    registry::{At, Descriptor, Manifest, Referrer},
+    registry::{At, Descriptor, Gone, Manifest, Referrer},
 };
 
 /// The largest manifest that is read, in bytes, as of registries.
@@ -77,7 +75,7 @@ impl Layout {
         self.store(manifest).await?;
         let tag = match at {
             At::Tag(tag) => Some(tag.clone()),
-            At::Digest(_) if referrers::subject(&manifest.bytes).is_some() => None,
+            At::Digest(_) if manifest.subject().is_some() => None,
             At::Digest(_) => return Ok(()),
         };
         self.commit(put(tag, manifest)).await
@@ -93,30 +91,35 @@ impl Layout {
         self.commit(put(None, manifest)).await
     }
 
-    /// Takes a tag, or all that has the digest, out of the index. Blobs stay, and so does a manifest that lost its tag.
+    /// Takes a tag out of the index, if the index gives it this digest when that is changed. Blobs and the manifest stay.
     ///
     /// # Errors
     ///
-    /// [`Error::NoManifest`], and all that keeps it from being done.
-    pub async fn delete_manifest(&self, at: &At) -> Result<(), Error> {
-        let this = at.clone();
-        let found = self.blocking(move |layout| layout.find(&this).map(|_| ())).await;
-        // A tag that is there twice, or shows what is damaged, can go.
-        if let Err(error @ (Error::NoManifest { .. } | Error::NoLayout(_))) = found {
-            return Err(error);
+    /// [`Error::Ambiguous`], a tag whose entry is damaged, and all that keeps it from being done.
+    pub async fn delete_tag(&self, tag: &Tag, digest: &Digest) -> Result<Gone, Error> {
+        match self.named(tag).await? {
+            None => return Ok(Gone::Absent),
+            Some(found) if found != *digest => return Ok(Gone::Changed(found)),
+            Some(_) => {}
         }
-        match at {
-            At::Tag(tag) => self.commit(Change::Untag(tag.clone())).await,
-            At::Digest(digest) => {
-                self.commit(Change::Remove(digest.clone())).await?;
-                let digest = digest.clone();
-                self.blocking(move |this| match this.blobs(&digest)? {
-                    Some(dir) => dir.remove(digest.hex()),
-                    None => Ok(()),
-                })
-                .await
-            }
-        }
+        self.commit(Change::Untag { tag: tag.clone(), digest: digest.clone() }).await?;
+        // Somebody may have written it since.
+        Ok(self.named(tag).await?.map_or(Gone::Deleted, Gone::Changed))
+    }
+
+    /// The digest that the index gives to a tag, whether or not that is there.
+    ///
+    /// # Errors
+    ///
+    /// As of [`delete_tag`](Self::delete_tag).
+    pub async fn named(&self, tag: &Tag) -> Result<Option<Digest>, Error> {
+        let at = At::Tag(tag.clone());
+        self.blocking(move |this| match this.find(&at) {
+            Ok(found) => Ok(Some(found.digest)),
+            Err(Error::NoManifest { .. } | Error::NoLayout(_)) => Ok(None),
+            Err(error) => Err(error),
+        })
+        .await
     }
 
     /// All tags of the layout, sorted.
@@ -129,23 +132,18 @@ impl Layout {
     }
 
     fn head(&self, at: &At) -> Result<Option<Descriptor>, Error> {
-        let Some(index) = self.index()? else { return Ok(None) };
-        let digest = match (at, self.find(at)) {
-            (At::Tag(_), Ok(found)) => {
-                let size = match self.blobs(&found.digest)? {
-                    Some(dir) => dir.size(found.digest.hex())?,
-                    None => None,
-                };
-                return Ok(Some(found).filter(|found| size == Some(found.size)));
-            }
-            (_, Err(Error::NoManifest { .. })) => return Ok(None),
-            (_, Err(error)) => return Err(error),
-            (At::Digest(digest), Ok(_)) => digest,
+        let found = match self.find(at) {
+            Ok(found) => found,
+            Err(Error::NoManifest { .. } | Error::NoLayout(_)) => return Ok(None),
+            Err(error) => return Err(error),
         };
-        match self.read_manifest(digest) {
+        if matches!(at, At::Tag(_)) {
+            let size = self.blob_size(&found.digest)?;
+            return Ok(Some(found).filter(|found| size == Some(found.size)));
+        }
+        match self.read_manifest(&found.digest) {
             Ok(bytes) => {
-                let said = index.descriptor(digest).map(|said| said.media_type.as_str());
-                Ok(Some(Manifest::parse(bytes, said, digest.clone())?.descriptor()))
+                Ok(Some(Manifest::parse(bytes, Some(&found.media_type), found.digest)?.descriptor()))
             }
             // What is damaged is written again by whoever can.
             Err(Error::NoManifest { .. } | Error::Digest { .. }) => Ok(None),
@@ -192,7 +190,7 @@ impl Layout {
         let none = || Error::NoManifest { repository: self.repository().clone(), at: format!("@{digest}") };
         let dir = self.blobs(digest)?.ok_or_else(none)?;
         let file = dir.file(digest.hex())?.ok_or_else(none)?;
-        let bytes = read(file, &dir, digest.hex())?;
+        let bytes = read(file, dir.path().join(digest.hex()), LARGEST)?;
         if digest.matches(&bytes) {
             return Ok(bytes.into());
         }
@@ -205,11 +203,7 @@ impl Layout {
         self.blocking(move |this| {
             let root = this.write_root()?;
             for blob in manifest.blobs() {
-                let size = match this.blobs(&blob.digest)? {
-                    Some(dir) => dir.size(blob.digest.hex())?,
-                    None => None,
-                };
-                if size != Some(blob.size) {
+                if size_in(&root, &blob.digest)? != Some(blob.size) {
                     let repository = this.repository().clone();
                     return Err(Error::MissingContent { repository, digest: blob.digest });
                 }
@@ -221,7 +215,7 @@ impl Layout {
                 _ => None,
             };
             if let Some(file) = there
-                && read(file, &dir, name)? == manifest.bytes
+                && read(file, dir.path().join(name), LARGEST)? == manifest.bytes
             {
                 return Ok(());
             }
@@ -244,20 +238,7 @@ impl Layout {
 }
 
 fn put(tag: Option<Tag>, manifest: &Manifest) -> Change {
-    let is_referrer = referrers::subject(&manifest.bytes).is_some();
-    let artifact_type = Referrer::of(manifest).artifact_type().filter(|_| is_referrer).map(str::to_owned);
+    let referrer = manifest.subject().map(|_| Referrer::of(manifest));
+    let artifact_type = referrer.and_then(|referrer| referrer.artifact_type().map(str::to_owned));
     Change::Put { tag, descriptor: manifest.descriptor(), artifact_type }
-}
-
-fn read(file: File, dir: &Dir, name: &str) -> Result<Vec<u8>, Error> {
-    let path = dir.path().join(name);
-    let size = file.metadata().map_err(Error::io("look at", &path))?.size();
-    let mut bytes = Vec::new();
-    if size <= LARGEST {
-        file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
-    }
-    if size > LARGEST || bytes.len() as u64 > LARGEST {
-        return Err(Error::TooLarge { path, limit: LARGEST });
-    }
-    Ok(bytes)
 }

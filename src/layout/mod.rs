@@ -91,11 +91,7 @@ impl Layout {
     /// [`Error::Irregular`] for what is no file, and all that keeps it from being looked at.
     pub async fn head_blob(&self, digest: &Digest) -> Result<Option<u64>, Error> {
         let digest = digest.clone();
-        self.blocking(move |this| match this.blobs(&digest)? {
-            Some(dir) => dir.size(digest.hex()),
-            None => Ok(None),
-        })
-        .await
+        self.blocking(move |this| this.blob_size(&digest)).await
     }
 
     /// Does something with files, where it may wait for them.
@@ -148,10 +144,22 @@ impl Layout {
 
     /// The folder that has the blobs whose digests are of this kind, if it is there.
     fn blobs(&self, digest: &Digest) -> Result<Option<Dir>, Error> {
-        let Some(root) = self.root()? else { return Ok(None) };
-        let Some(blobs) = root.dir(BLOBS)? else { return Ok(None) };
-        blobs.dir(algorithm(digest))
+        self.root()?.map_or(Ok(None), |root| blobs_in(&root, digest))
     }
+
+    fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, Error> {
+        self.root()?.map_or(Ok(None), |root| size_in(&root, digest))
+    }
+}
+
+/// The folder that has the blobs whose digests are of this kind, if it is there.
+fn blobs_in(root: &Dir, digest: &Digest) -> Result<Option<Dir>, Error> {
+    root.dir(BLOBS)?.map_or(Ok(None), |blobs| blobs.dir(algorithm(digest)))
+}
+
+/// The size of a blob's file, in bytes, if it is there.
+fn size_in(root: &Dir, digest: &Digest) -> Result<Option<u64>, Error> {
+    blobs_in(root, digest)?.map_or(Ok(None), |dir| dir.size(digest.hex()))
 }
 
 /// The folder of blobs in which one is to be written.

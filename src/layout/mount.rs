@@ -62,15 +62,15 @@ impl Layout {
         if self.blocking(is_known).await? {
             return Ok(());
         }
+        // The state that it has before it is read: if it is written meanwhile, it has another one afterwards.
         let reading = self.reading(blob);
+        let this = reading.clone();
+        let state = self.blocking(move |_| Ok(this.file()?.metadata().ok())).await?;
         reading.from(0).try_for_each(|_| std::future::ready(Ok(()))).await?;
-        self.blocking(move |this| {
-            if let Ok(metadata) = reading.file()?.metadata() {
-                this.0.verified.note(&metadata);
-            }
-            Ok(())
-        })
-        .await
+        if let Some(state) = state {
+            self.0.verified.note(&state);
+        }
+        Ok(())
     }
 
     /// Gives the very file that was verified a name here. `false` if that cannot be, or should not.

@@ -186,7 +186,6 @@ impl Reader {
 fn read_at(reading: &Reading, at: u64, left: u64) -> Result<Bytes, Error> {
     let file = reading.file()?;
     let mut bytes = vec![0; usize::try_from(left).unwrap_or(CHUNK).min(CHUNK)];
-    let failed = Error::io("read", reading.layout.path().join(super::BLOBS).join(reading.blob.digest.hex()));
     match file.read_at(&mut bytes, at) {
         Ok(0) => {
             let Blob { digest, size } = reading.blob.clone();
@@ -196,6 +195,10 @@ fn read_at(reading: &Reading, at: u64, left: u64) -> Result<Bytes, Error> {
             bytes.truncate(length);
             Ok(bytes.into())
         }
-        Err(error) => Err(failed(error)),
+        Err(error) => {
+            let digest = &reading.blob.digest;
+            let blobs = reading.layout.path().join(super::BLOBS).join(super::algorithm(digest));
+            Err(Error::io("read", blobs.join(digest.hex()))(error))
+        }
     }
 }

@@ -5,9 +5,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use serde::Deserialize;
-use serde_json::Value;
-
 use super::{Layout, error::Error, index::Tagged};
 use crate::{
     digest::Digest,
@@ -71,10 +68,11 @@ impl Layout {
             Err(Error::NoManifest { .. } | Error::Digest { .. } | Error::TooLarge { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let subject = subject(&bytes);
         let manifest = Manifest::parse(bytes, None, digest.clone()).ok();
-        let edge =
-            subject.zip(manifest).map(|(subject, manifest)| Arc::new((subject, Referrer::of(&manifest))));
+        let edge = manifest.and_then(|manifest| {
+            let subject = manifest.subject()?.clone();
+            Some(Arc::new((subject, Referrer::of(&manifest))))
+        });
         let mut known = subjects.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST_REMEMBERED {
             known.clear();
@@ -82,15 +80,4 @@ impl Layout {
         known.insert(digest.clone(), edge.clone());
         Ok(edge)
     }
-}
-
-/// What a manifest refers to. What is not as it should be says nothing: who copies a manifest does not judge it.
-pub(super) fn subject(bytes: &[u8]) -> Option<Digest> {
-    #[derive(Deserialize)]
-    struct Body {
-        #[serde(default)]
-        subject: Value,
-    }
-    let body: Body = serde_json::from_slice(bytes).ok()?;
-    body.subject.get("digest")?.as_str()?.parse().ok()
 }

@@ -15,7 +15,7 @@ use super::*;
 use crate::{
     class::Class,
     reference::Tag,
-    registry::{At, Blob, Manifest, OCI_INDEX, OCI_MANIFEST},
+    registry::{At, Blob, Gone, Manifest, OCI_INDEX, OCI_MANIFEST},
 };
 
 /// A layout in a folder of its own.
@@ -286,18 +286,24 @@ impl Layout {
 }
 
 #[tokio::test]
-async fn a_tag_is_deleted_alone_and_a_digest_with_all_its_tags() {
+async fn a_tag_is_deleted_alone_and_only_if_it_shows_what_is_to_go() {
     let (place, image) = with_image().await;
     place.layout.put_manifest(&tag("v2"), &image).await.unwrap();
     place.layout.put_manifest(&tag("v3"), &image).await.unwrap();
-    place.layout.delete_manifest(&tag("v2")).await.unwrap();
-    assert!(matches!(place.layout.delete_manifest(&tag("v2")).await, Err(Error::NoManifest { .. })));
+    let (v2, other) = ("v2".parse().unwrap(), Digest::sha256(b"other"));
+    let changed = place.layout.delete_tag(&v2, &other).await.unwrap();
+    assert_eq!(changed, Gone::Changed(image.digest.clone()));
+    assert_eq!(place.layout.delete_tag(&v2, &image.digest).await.unwrap(), Gone::Deleted);
+    assert_eq!(place.layout.delete_tag(&v2, &image.digest).await.unwrap(), Gone::Absent);
     assert_eq!(place.layout.head_manifest(&tag("v2")).await.unwrap(), None);
     assert!(place.layout.prove_absent(&tag("v2")).await.unwrap());
     assert_eq!(place.layout.tags().await.unwrap().len(), 2);
-    place.layout.delete_manifest(&At::Digest(image.digest.clone())).await.unwrap();
-    assert_eq!(place.layout.tags().await.unwrap(), []);
-    assert!(place.layout.prove_absent(&At::Digest(image.digest)).await.unwrap());
+    // What is damaged can go too: the index still gives it the tag.
+    let v3 = "v3".parse().unwrap();
+    fs::remove_file(place.file(&image.digest)).unwrap();
+    assert_eq!(place.layout.head_manifest(&tag("v3")).await.unwrap(), None);
+    assert_eq!(place.layout.delete_tag(&v3, &image.digest).await.unwrap(), Gone::Deleted);
+    assert!(!place.layout.tags().await.unwrap().contains(&v3));
 }
 
 #[tokio::test]

@@ -8,9 +8,9 @@ use super::Store;
 use crate::{
     class::Class,
     digest::Digest,
-    layout::{self, Layout},
+    layout,
     reference::Tag,
-    registry::{self, At, Gone, Step},
+    registry::{self, Gone, Step},
 };
 
 /// Why a tag was not deleted. A clone costs a counter.
@@ -68,13 +68,7 @@ impl Store {
     pub async fn delete_tag(&self, tag: &Tag, digest: &Digest) -> Result<Step, DeleteError> {
         match self {
             Self::Registry(remote) => Ok(remote.delete_tag(tag, digest).await?),
-            Self::Layout(layout) => {
-                if let Some(gone) = other_than(layout, tag, digest).await? {
-                    return Ok(Step::Gone(gone));
-                }
-                layout.delete_manifest(&At::Tag(tag.clone())).await?;
-                Ok(Step::Gone(Gone::Deleted))
-            }
+            Self::Layout(layout) => Ok(Step::Gone(layout.delete_tag(tag, digest).await?)),
         }
     }
 
@@ -87,7 +81,7 @@ impl Store {
         match self {
             Self::Registry(remote) => Ok(remote.delete_held(tag, dummy, old).await?),
             // A layout needs no dummies.
-            Self::Layout(layout) => Ok(other_than(layout, tag, dummy).await?.unwrap_or(Gone::Absent)),
+            Self::Layout(layout) => Ok(layout.named(tag).await?.map_or(Gone::Absent, Gone::Changed)),
         }
     }
 
@@ -104,16 +98,10 @@ impl Store {
     ) -> Result<Option<Gone>, DeleteError> {
         match self {
             Self::Registry(remote) => Ok(remote.put_back(tag, dummy, old).await?),
-            Self::Layout(layout) => Ok(other_than(layout, tag, old).await?),
+            Self::Layout(layout) => match layout.named(tag).await? {
+                Some(found) if found == *old => Ok(None),
+                found => Ok(Some(found.map_or(Gone::Absent, Gone::Changed))),
+            },
         }
     }
-}
-
-/// What there is instead of `digest`.
-async fn other_than(layout: &Layout, tag: &Tag, digest: &Digest) -> Result<Option<Gone>, layout::Error> {
-    Ok(match layout.head_manifest(&At::Tag(tag.clone())).await? {
-        None => Some(Gone::Absent),
-        Some(found) if found.digest == *digest => None,
-        Some(found) => Some(Gone::Changed(found.digest)),
-    })
 }
