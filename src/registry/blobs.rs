@@ -44,12 +44,11 @@ impl Remote {
         if blob.size == 0 {
             return Ok(self.try_head_blob(&blob.digest).await.map_err(error)?.is_some());
         }
-        for tried in 1.. {
+        for _ in 0..TRIES {
             match self.try_byte(blob).await.map_err(error)? {
                 Byte::Came => return Ok(true),
                 Byte::Gone => return Ok(false),
                 // A connection that broke looks the same, and does not break each time.
-                Byte::Missing if tried == TRIES => return Ok(false),
                 Byte::Missing => {}
             }
         }

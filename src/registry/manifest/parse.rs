@@ -86,7 +86,7 @@ pub(super) fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Parts, M
 }
 
 /// Reads a JSON object.
-fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, ManifestError> {
+pub(super) fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, ManifestError> {
     let read = serde_json::from_slice::<Object<T>>(bytes);
     read.map(|Object(read)| read).map_err(|error| ManifestError::Malformed(excerpt(&error.to_string())))
 }

@@ -7,11 +7,10 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Manifest, ManifestError, object::Object};
+use super::{Manifest, ManifestError, object::Object, parse::object};
 use crate::{
     digest::Digest,
     platform::{Platform, Platforms},
-    text::excerpt,
 };
 
 /// By which `BuildKit` marks a child that speaks of another one: its SBOM and provenance.
@@ -186,8 +185,7 @@ fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<Vec<T>, ManifestError
         #[serde(default)]
         manifests: Option<Vec<T>>,
     }
-    let Object(index): Object<Index<T>> = serde_json::from_slice(bytes)
-        .map_err(|error| ManifestError::Malformed(excerpt(&error.to_string())))?;
+    let index: Index<T> = object(bytes)?;
     Ok(index.manifests.unwrap_or_default())
 }
 

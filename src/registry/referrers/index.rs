@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::{super::manifest::OCI_INDEX, referrer::Referrer};
 
 /// An index with all its fields as they stand there, the names of which nobody needs to know.
-type Fields<'a> = BTreeMap<&'a str, &'a RawValue>;
+type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
 /// What has to be told apart in a descriptor.
 #[derive(Deserialize)]
@@ -73,9 +73,9 @@ fn written(fields: &Fields<'_>, manifests: &[String]) -> Bytes {
     text.push_str(&manifests.join(","));
     text.push(']');
     for (name, value) in fields {
-        if !matches!(*name, "schemaVersion" | "mediaType") {
+        if !matches!(name.as_str(), "schemaVersion" | "mediaType") {
             // Writing to a string cannot fail. A name that was read is written as JSON has it.
-            let name = serde_json::Value::from(*name);
+            let name = serde_json::Value::from(name.as_str());
             let _ = write!(text, ",{name}:{value}");
         }
     }
