@@ -127,8 +127,8 @@ pub struct TargetRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Time>")]
     pub unwanted_since: Option<Timestamp>,
-    /// Whether the last run that judged it found that somebody else wants it, or may: then it was not unwanted before the run
-    /// that finds that nobody does any more. Only where `unwantedSince` is given.
+    /// Whether the last run found that somebody else wants it, or may, or did not look for it since its target is not pruned:
+    /// then it was not unwanted before the run that finds that nobody does. Only where `unwantedSince` is given.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub wanted_elsewhere: bool,
     /// When anything in this entry last changed.
@@ -181,10 +181,10 @@ impl TargetRecord {
         }
     }
 
-    /// The source's digest of what is there, whether it is there as it is or rewritten.
+    /// The source's digest of what is there, whether it is there as it is or rewritten. A dummy stands for nothing but itself.
     #[must_use]
     pub fn stands_for(&self) -> &Digest {
-        self.source_digest.as_ref().unwrap_or(&self.digest)
+        self.source_digest.as_ref().filter(|_| self.dummy().is_none()).unwrap_or(&self.digest)
     }
 
     /// Whether this ImageSync wrote `digest` under this name, as far as anybody can tell: where a write was begun and its

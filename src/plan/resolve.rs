@@ -11,7 +11,7 @@ use super::{
     subset,
 };
 use crate::{
-    api::{Record, State, TargetRecord},
+    api::{Origin, Record, State, TargetRecord},
     digest::Digest,
     records::Records,
     reference::{Reference, Tag},
@@ -128,6 +128,7 @@ impl<'a> Memory<'a> {
             let remembered = reference.and_then(|reference| self.name(reference));
             remembered.is_some_and(|name| {
                 name.target.state == State::InSync
+                    && name.target.origin != Origin::Deleting
                     && name.target.stands_for() == digest
                     && subset::missing(artifact, Some(record), digest, Some(name)).is_none()
             })

@@ -4,7 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use super::{Selection, Wanted, collision::one_name, destination::Name, resolve::Resolved, select::Artifact};
+use super::{
+    Selection, Wanted, collision::one_name, destination::Name, resolve::Resolved, select::Artifact,
+    target::Target,
+};
 use crate::{
     api::{Origin, Record, TargetRecord},
     records::Records,
@@ -30,6 +33,8 @@ pub struct Stale {
     pub reference: String,
     /// What becomes of it.
     pub fate: Fate,
+    /// Whether this run looks for others who want it. On a target that is not pruned it does not.
+    pub is_judged: bool,
 }
 
 /// What becomes of a stale name.
@@ -107,20 +112,22 @@ pub(super) fn find(
             // What is held at a dummy is not forgotten, however many there are.
             let since =
                 if entry.dummy().is_some() { Timestamp::MAX } else { entry.unwanted_since.unwrap_or(now) };
-            stale.push((since, of(record, entry, fate)));
+            let is_judged = entry.dummy().is_some() || wanted.target(&entry.name).is_some_and(Target::prunes);
+            stale.push((since, of(record, entry, fate, is_judged)));
         }
     }
     bound(&mut stale);
     stale.into_iter().map(|(_, stale)| stale).collect()
 }
 
-fn of(record: &Record, entry: &TargetRecord, fate: Fate) -> Stale {
+fn of(record: &Record, entry: &TargetRecord, fate: Fate, is_judged: bool) -> Stale {
     Stale {
         image: record.image.clone(),
         tag: record.tag.clone(),
         target: entry.name.clone(),
         reference: entry.reference.clone(),
         fate,
+        is_judged,
     }
 }
 

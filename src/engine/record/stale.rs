@@ -15,7 +15,12 @@ pub(super) fn record(records: &mut Records, stale: &Stale, now: Timestamp) {
     let mut taken = None;
     replace(&mut record, &stale.target, &stale.reference, now, |entry| match stale.fate {
         Fate::Unwanted => {
-            entry.map(|entry| TargetRecord { unwanted_since: entry.unwanted_since.or(Some(now)), ..entry })
+            entry.map(|entry| TargetRecord {
+                unwanted_since: entry.unwanted_since.or(Some(now)),
+                // Nobody knows of somebody who wanted it until this run; so the first run that judges it begins its grace.
+                wanted_elsewhere: entry.wanted_elsewhere || !stale.is_judged,
+                ..entry
+            })
         }
         Fate::Forgotten => None,
         Fate::Moved { .. } => {

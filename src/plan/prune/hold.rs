@@ -38,9 +38,9 @@ pub(super) fn hold(pruning: &mut Pruning, around: &Surroundings<'_>) {
     };
     let mut counts: BTreeMap<(String, bool), usize> = BTreeMap::new();
     for judged in &pruning.names {
-        // What is held at its dummy was counted when its deletion began.
+        // What shows its dummy was counted when its deletion began.
         let is_real = match judged.verdict {
-            Verdict::Delete if judged.dummy.is_none() => true,
+            Verdict::Delete if !judged.is_begun => true,
             Verdict::WouldDelete => false,
             _ => continue,
         };
@@ -63,7 +63,7 @@ pub(super) fn hold(pruning: &mut Pruning, around: &Surroundings<'_>) {
     let is_above: HashSet<&str> = targets.iter().map(|above| above.target.as_str()).collect();
     let held = || {
         let names =
-            pruning.names.iter().filter(|judged| judged.verdict == Verdict::Delete && judged.dummy.is_none());
+            pruning.names.iter().filter(|judged| judged.verdict == Verdict::Delete && !judged.is_begun);
         names.filter(|judged| is_above.contains(judged.target.as_str()))
     };
     if targets.is_empty() {
@@ -91,7 +91,7 @@ pub(super) fn hold(pruning: &mut Pruning, around: &Surroundings<'_>) {
     for above in &targets {
         let reason = reason(above);
         for judged in pruning.names.iter_mut().filter(|judged| judged.target == above.target) {
-            if judged.verdict == Verdict::Delete && judged.dummy.is_none() {
+            if judged.verdict == Verdict::Delete && !judged.is_begun {
                 (judged.verdict, judged.reason) = (Verdict::Held, reason.clone());
             }
         }

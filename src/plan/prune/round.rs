@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     api::{Origin, PruneMode, Record, TargetRecord},
-    plan::{Fate, Observed, Plan, Questions, collision::one_name, could::Could},
+    plan::{Fate, Observed, Plan, Questions, Seen, collision::one_name, could::Could},
     records::Records,
     reference::Reference,
 };
@@ -143,7 +143,13 @@ impl<'a> Round<'a> {
             verdict,
             reason,
             is_wanted,
+            is_begun: self.shows_dummy(candidate),
         }
+    }
+
+    fn shows_dummy(&self, Candidate { entry, reference, .. }: &Candidate<'_>) -> bool {
+        let shown = self.observed.target(&entry.name, reference);
+        entry.dummy().is_some_and(|dummy| matches!(shown, Some(Seen::Digest(found)) if found == dummy))
     }
 
     fn verdict(&self, candidate: &Candidate<'_>) -> (Verdict, String) {

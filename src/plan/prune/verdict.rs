@@ -49,6 +49,9 @@ pub struct Judged {
     /// Somebody wants it, or may: its grace begins when nobody does any more, so that whoever stops wanting it gets all of it.
     #[serde(skip)]
     pub is_wanted: bool,
+    /// It shows its dummy: its deletion was counted when it began.
+    #[serde(skip)]
+    pub is_begun: bool,
 }
 
 /// What is to be done about a name that nothing wants.

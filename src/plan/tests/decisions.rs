@@ -225,6 +225,23 @@ fn a_collision_is_told_before_anything_else() {
 }
 
 #[test]
+fn an_immutable_tag_whose_deletion_began_and_that_is_wanted_again_is_looked_at() {
+    let wanted = wanted(
+        "images: [{name: a, source: 'alpine:3', immutableTags: ['.*']}]\n\
+         targets: [{name: t, repository: r.example/a}]",
+    );
+    let mut world = World::with(&[SOURCE]);
+    let first = world.plan(&wanted);
+    world.apply(&first);
+    assert_eq!(lines(&world.plan(&wanted)), [format!("= {DESTINATION}")]);
+    let mut record = world.records.iter().next().unwrap().clone();
+    record.targets[0].origin = Origin::Deleting;
+    world.records.put(record);
+    world.set(reference(DESTINATION), Seen::Absent);
+    assert_eq!(lines(&world.plan(&wanted)), [format!("+ {DESTINATION}")]);
+}
+
+#[test]
 fn an_immutable_tag_of_another_source_than_was_recorded_is_looked_at() {
     let spec = |source: &str| {
         wanted(&format!(

@@ -409,6 +409,15 @@ fn what_does_not_show_what_we_wrote_stays(#[case] seen: Seen, #[case] expected: 
 }
 
 #[test]
+fn only_a_target_that_is_pruned_is_looked_at_for_others_who_want_its_names() {
+    let mut case = Case::new();
+    for (mode, is_judged) in [("Enforce", true), ("DryRun", true), ("Disabled", false)] {
+        case.spec = SPEC.replace("Enforce", mode);
+        assert_eq!(case.plan().0.stale[0].is_judged, is_judged, "{mode}");
+    }
+}
+
+#[test]
 fn the_mode_decides_whether_anything_is_done_or_said() {
     let mut case = Case::new();
     case.spec = SPEC.replace("Enforce", "DryRun");
@@ -444,6 +453,21 @@ fn above_the_limit_all_of_a_target_is_held_until_exactly_that_is_approved() {
     assert_eq!(case.plan().0.pruning.with(&Verdict::Held).count(), 3);
     case.spec = SPEC.replace("100%", "3");
     assert_eq!(case.plan().0.pruning.with(&Verdict::Delete).count(), 3);
+}
+
+#[test]
+fn a_deletion_that_was_recorded_counts_towards_the_limit_until_its_dummy_is_there() {
+    let mut case = Case::new();
+    case.spec = SPEC.replace("100%", "1");
+    case.remember("a", "0.1", unwanted("r.example/a:0.1", "0.1"));
+    case.world.set(reference("r.example/a:0.1"), Seen::Digest(digest("0.1")));
+    case.change(|entry| {
+        entry.previous_digest = Some(entry.digest.clone());
+        (entry.origin, entry.digest) = (Origin::Deleting, digest("dummy"));
+    });
+    assert_eq!(case.plan().0.pruning.with(&Verdict::Held).count(), 2);
+    case.world.set(reference("r.example/a:1"), Seen::Digest(digest("dummy")));
+    assert_eq!(case.plan().0.pruning.with(&Verdict::Delete).count(), 2);
 }
 
 #[test]

@@ -130,6 +130,18 @@ fn a_rewritten_index_is_not_what_a_tag_shows_that_somebody_else_moved() {
 }
 
 #[test]
+fn a_rewritten_index_that_is_held_at_a_dummy_is_written_again() {
+    let mut world = world(Rewritten(Origin::Written), Some(TWO));
+    change(&mut world, |entry| {
+        entry.previous_digest = Some(entry.digest.clone());
+        (entry.origin, entry.digest) = (Origin::Deleting, digest("dummy"));
+    });
+    world.push(DESTINATION, "dummy");
+    let plan = world.plan(&spec(TWO, ""));
+    assert_eq!(only(&plan).kind, Kind::Copy { replaces: Some(digest("dummy")) });
+}
+
+#[test]
 fn a_source_that_moved_is_told_by_its_own_digests_where_the_index_is_rewritten() {
     let mut world = world(Rewritten(Origin::Written), Some(TWO));
     world.push(SOURCE, "newer");

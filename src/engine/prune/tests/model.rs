@@ -134,7 +134,7 @@ pub(super) struct Met {
 }
 
 impl World {
-    pub(super) fn new(a: usize, b: usize) -> Self {
+    pub(super) fn new(specs: [usize; 2]) -> Self {
         let sync = |spec| Sync {
             spec,
             suspended: false,
@@ -146,7 +146,7 @@ impl World {
         Self {
             source: BTreeMap::from([("1", 1), ("2", 2), ("3", 2), ("4", 3)]),
             target: BTreeMap::new(),
-            syncs: [sync(a), sync(b)],
+            syncs: specs.map(sync),
             listing: Goes::Well,
             source_looks: Goes::Well,
             target_looks: Goes::Well,
@@ -211,7 +211,21 @@ impl World {
             }
             self.syncs[who].disk = self.syncs[who].records.clone();
             self.remember_wanted(who);
+            self.check_ended(who);
         }
+    }
+
+    /// A run that nothing disturbs leaves no tag at a dummy.
+    fn check_ended(&self, who: usize) {
+        if self.is_raced || [self.listing, self.source_looks, self.target_looks] != [Goes::Well; 3] {
+            return;
+        }
+        let mut entries = self.syncs[who].disk.iter().flat_map(|record| &record.targets);
+        let held = entries.find(|entry| {
+            let at: Reference = entry.reference.parse().unwrap();
+            self.shown(&at).is_some_and(|shown| entry.dummy() == Some(&shown))
+        });
+        assert_eq!(held, None, "it is held at a dummy");
     }
 
     /// What this run sees of the source, if it sees it.
@@ -358,13 +372,14 @@ impl World {
         record::planned(&mut self.syncs[who].records, plan, now);
         plan.pruning.names.iter().for_each(|name| record::judged(&mut self.syncs[who].records, name, now));
         for action in plan.actions.iter().filter(|action| matches!(action.kind, Kind::Copy { .. })) {
-            let manifest = manifest(action.digest.as_ref().unwrap());
-            let source = &manifest.digest;
-            let shown = Shown { manifest: &manifest, is_rewritten: false, source, platforms: None };
+            let source = action.digest.as_ref().unwrap();
+            let is_rewritten = self.spec(who).rewrites;
+            let digest = if is_rewritten { rewritten(source) } else { source.clone() };
+            let (manifest, platforms) = (manifest(&digest), action.content.platforms.as_ref());
+            let shown = Shown { manifest: &manifest, is_rewritten, source, platforms };
             let before = record::intended(&mut self.syncs[who].records, action, &shown, now);
             self.commit(who)?;
-            let (tag, digest) =
-                (action.destination.tag.clone().unwrap().to_string(), action.digest.clone().unwrap());
+            let tag = action.destination.tag.clone().unwrap().to_string();
             self.syncs[who].tried.insert((tag.clone(), digest.to_string()));
             self.target.insert(tag, digest);
             self.tick()?;
@@ -500,7 +515,7 @@ impl World {
             me.tried.contains(&(tag.clone(), shown.to_string())),
             "{tag} shows what this ImageSync never wrote there"
         );
-        assert!(!self.spec(who).is_dry(), "{tag} is on a target that is only tried");
+        assert!(self.spec(who).is_enforced(), "{tag} is on a target that is not pruned");
         let source: BTreeSet<&str> = self.source.keys().copied().collect();
         for one in 0..2 {
             assert!(!self.spec(one).wants(&source).contains(&tag), "{tag} is wanted by the ImageSync {one}");
@@ -532,7 +547,7 @@ impl World {
         if self.is_forgetful {
             return;
         }
-        let real: BTreeSet<Digest> = (1..=4).map(digest).collect();
+        let real: BTreeSet<Digest> = (1..=4).map(digest).flat_map(|one| [rewritten(&one), one]).collect();
         for (tag, shown) in self.target.iter().filter(|(_, shown)| !real.contains(shown)) {
             let entries =
                 self.syncs.iter().flat_map(|sync| sync.disk.iter()).flat_map(|record| &record.targets);
@@ -546,6 +561,11 @@ impl World {
 fn manifest(digest: &Digest) -> Manifest {
     let text = r#"{"schemaVersion": 2, "config": {"mediaType": "x/y", "digest": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", "size": 2}, "layers": []}"#;
     Manifest::parse(text.into(), Some(OCI_MANIFEST), digest.clone()).unwrap()
+}
+
+/// What an index is rewritten to.
+fn rewritten(digest: &Digest) -> Digest {
+    Digest::sha256(digest.as_str().as_bytes())
 }
 
 fn digest(number: u8) -> Digest {

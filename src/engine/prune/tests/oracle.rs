@@ -12,6 +12,8 @@ pub(super) struct Spec {
     pub(super) keep_last: usize,
     /// In percent.
     pub(super) limit: usize,
+    /// Whether an index has to be rewritten for its platforms.
+    pub(super) rewrites: bool,
     selects: Selects,
     /// Behind which prefixes a tag is written.
     prefixes: &'static [&'static str],
@@ -29,7 +31,7 @@ const ALL: &str = "mode: Enforce, grace: 10h, keepLast: 0, limit: 100%";
 const PLAIN: &[&str] = &[""];
 const APP: &str = "{name: app, source: s.example/app, select: {semver: '*'}}";
 
-pub(super) const SPECS: [Spec; 10] = [
+pub(super) const SPECS: [Spec; 14] = [
     spec(APP, "t.example/app", Selects::Versions),
     spec("{name: app, source: s.example/app, select: {newest: 2}}", "t.example/app", Selects::Newest(2)),
     spec(
@@ -66,15 +68,36 @@ pub(super) const SPECS: [Spec; 10] = [
         prune: "mode: DryRun, grace: 10h, keepLast: 0",
         ..spec("{name: app, source: 's.example/app:3'}", "t.example/app", Selects::Names(&["3"]))
     },
+    Spec {
+        rewrites: true,
+        ..spec(
+            "{name: app, source: s.example/app, select: {semver: '*'}, platforms: [linux/amd64]}",
+            "t.example/app",
+            Selects::Versions,
+        )
+    },
+    Spec {
+        rewrites: true,
+        ..spec(
+            "{name: app, source: s.example/app, select: {names: ['1']}, platforms: [linux/amd64], immutableTags: ['.*']}",
+            "t.example/app",
+            Selects::Names(&["1"]),
+        )
+    },
+    Spec { prune: "mode: Disabled", ..spec(APP, "t.example/app", Selects::Versions) },
+    Spec {
+        prune: "mode: Disabled",
+        ..spec("{name: app, source: 's.example/app:3'}", "t.example/app", Selects::Names(&["3"]))
+    },
 ];
 
 const fn spec(images: &'static str, target: &'static str, selects: Selects) -> Spec {
-    Spec { images, target, prune: ALL, keep_last: 0, limit: 100, selects, prefixes: PLAIN }
+    Spec { images, target, prune: ALL, keep_last: 0, limit: 100, rewrites: false, selects, prefixes: PLAIN }
 }
 
 impl Spec {
-    pub(super) fn is_dry(&self) -> bool {
-        self.prune.contains("DryRun")
+    pub(super) fn is_enforced(&self) -> bool {
+        self.prune.contains("Enforce")
     }
 
     /// Whether the source has to be listed to know what is selected.

@@ -22,7 +22,8 @@ const THREADS: u64 = 4;
 const TAGS: [&str; 5] = ["1", "2", "3", "4", "x"];
 const NAMES: [&str; 6] = ["1", "2", "3", "4", "p-1", "x"];
 
-fn op(random: &mut fastrand::Rng) -> Op {
+/// What happens next, to ImageSyncs that had these specs at first.
+fn op(random: &mut fastrand::Rng, first: [usize; 2]) -> Op {
     let who = random.usize(..2);
     let number = |random: &mut fastrand::Rng| (random.u8(..3) > 0).then(|| random.u8(1..=4));
     match random.u8(..48) {
@@ -37,7 +38,9 @@ fn op(random: &mut fastrand::Rng) -> Op {
         12 => Op::TargetLooks(fails(random)),
         13..=14 => Op::TargetLooks(Goes::Well),
         15..=16 => Op::Other(NAMES[random.usize(..NAMES.len())], number(random)),
-        17..=21 => Op::Spec(who, a_spec(random)),
+        // A change is often taken back.
+        17 | 18 => Op::Spec(who, first[who]),
+        19..=21 => Op::Spec(who, a_spec(random)),
         22 => Op::Suspend(who),
         23 if random.u8(..4) == 0 => Op::LoseRecords(who),
         23..=29 => Op::Clock([1, 6, 11, 11, 40][random.usize(..5)]),
@@ -48,12 +51,21 @@ fn op(random: &mut fastrand::Rng) -> Op {
     }
 }
 
+/// The spec that wants only another image.
+const OTHER: usize = 3;
+/// The spec that wants little, on a target that is not pruned.
+const DISABLED: usize = 13;
+
 const HOW: [Deletes; 5] =
     [Deletes::Tags, Deletes::Digests, Deletes::Digests, Deletes::DummyStays, Deletes::Nothing];
 
 /// Those that want little come more often, since of what is wanted nothing is deleted.
 fn a_spec(random: &mut fastrand::Rng) -> usize {
-    if random.bool() { random.usize(..SPECS.len()) } else { [3, 3, 2, 5, 8, 9][random.usize(..6)] }
+    if random.bool() {
+        random.usize(..SPECS.len())
+    } else {
+        [OTHER, OTHER, 2, 5, 8, 9, 11, DISABLED][random.usize(..8)]
+    }
 }
 
 fn fails(random: &mut fastrand::Rng) -> Goes {
@@ -77,32 +89,47 @@ fn fault(random: &mut fastrand::Rng) -> Fault {
 struct Walk {
     seed: u64,
     random: fastrand::Rng,
+    /// The specs at first.
+    first: [usize; 2],
     path: Vec<Op>,
     met: Met,
 }
 
 impl Walk {
     fn tree(&mut self) {
-        let (a, b) = (self.random.usize(..SPECS.len()), a_spec(&mut self.random));
-        let mut world = World::new(a, b);
+        self.first = [self.random.usize(..SPECS.len()), a_spec(&mut self.random)];
+        let mut world = World::new(self.first);
         self.step(&mut world, Op::RunBoth(Fault::None));
         if !self.seed.is_multiple_of(4) {
             // Where the next run would delete something, most happens that must not go wrong.
             let (who, spec, how) =
                 (self.random.usize(..2), a_spec(&mut self.random), self.random.usize(..HOW.len()));
-            let steps = [
-                Op::Spec(0, spec),
-                Op::Spec(1 - who, 3),
-                Op::Deletes(HOW[how]),
-                Op::RunBoth(Fault::None),
-                Op::Clock(11),
-            ];
+            let steps = if self.seed % 4 == 1 {
+                // Nobody prunes while the other ImageSync still wants it.
+                vec![
+                    Op::Spec(0, DISABLED),
+                    Op::RunBoth(Fault::None),
+                    Op::Clock(11),
+                    Op::Spec(1, OTHER),
+                    Op::Deletes(HOW[how]),
+                    Op::Run(1, Fault::None),
+                    Op::Spec(0, spec),
+                ]
+            } else {
+                vec![
+                    Op::Spec(0, spec),
+                    Op::Spec(1 - who, OTHER),
+                    Op::Deletes(HOW[how]),
+                    Op::RunBoth(Fault::None),
+                    Op::Clock(11),
+                ]
+            };
             for op in steps {
                 self.step(&mut world, op);
             }
         }
         for _ in 0..self.random.usize(..BEGIN) {
-            let op = op(&mut self.random);
+            let op = op(&mut self.random, self.first);
             self.step(&mut world, op);
         }
         self.explore(&world, DEPTH);
@@ -116,7 +143,7 @@ impl Walk {
         }
         for _ in 0..2 {
             let mut next = world.clone();
-            let op = op(&mut self.random);
+            let op = op(&mut self.random, self.first);
             self.step(&mut next, op);
             self.explore(&next, depth - 1);
             self.path.pop();
@@ -161,7 +188,7 @@ fn walk(trees: u64) -> Met {
                 let mut met = Met::default();
                 for seed in (0..trees).filter(|seed| seed % THREADS == thread) {
                     let random = fastrand::Rng::with_seed(seed);
-                    let mut walk = Walk { seed, random, path: Vec::new(), met };
+                    let mut walk = Walk { seed, random, first: [0; 2], path: Vec::new(), met };
                     walk.tree();
                     met = walk.met;
                 }
@@ -191,7 +218,7 @@ fn without_a_condition_the_walks_find_what_it_is_good_for(#[case] condition: usi
     BROKEN.set(Some(condition));
     let found = (0..TREES).any(|seed| {
         let random = fastrand::Rng::with_seed(seed);
-        let mut walk = Walk { seed, random, path: Vec::new(), met: Met::default() };
+        let mut walk = Walk { seed, random, first: [0; 2], path: Vec::new(), met: Met::default() };
         catch_unwind(AssertUnwindSafe(|| walk.tree())).is_err()
     });
     BROKEN.set(None);

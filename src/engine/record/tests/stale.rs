@@ -26,7 +26,7 @@ fn record_of(tag: &str, reference: &str) -> Record {
 
 fn stale(tag: &str, reference: &str, fate: Fate) -> Stale {
     let (image, tag, target) = ("a".to_owned(), Some(tag.to_owned()), "t".to_owned());
-    Stale { image, tag, target, reference: reference.into(), fate }
+    Stale { image, tag, target, reference: reference.into(), fate, is_judged: true }
 }
 
 #[test]
@@ -51,6 +51,22 @@ fn stale_names_are_marked_once_forgotten_or_given_away_with_all_that_is_known() 
     assert_eq!(records.get("a", Some("3")), None);
     let given = &records.get("a", Some("4")).unwrap().targets[0];
     assert_eq!((given.reference.as_str(), &given.digest), ("r/a:stable", &digest("3")));
+}
+
+#[test]
+fn where_nobody_looks_for_others_who_want_a_name_it_counts_as_wanted_by_one() {
+    let mut records = Records::default();
+    records.put(record_of("1", "r/a:1"));
+    let run = |records: &mut Records, is_judged| {
+        let stale = Stale { is_judged, ..stale("1", "r/a:1", Fate::Unwanted) };
+        planned(records, &Plan { stale: vec![stale], ..Plan::default() }, now());
+        let entry = &records.get("a", Some("1")).unwrap().targets[0];
+        (entry.unwanted_since, entry.wanted_elsewhere)
+    };
+    assert_eq!(run(&mut records, true), (Some(now()), false));
+    assert_eq!(run(&mut records, false), (Some(now()), true));
+    // Until a verdict says otherwise.
+    assert_eq!(run(&mut records, true), (Some(now()), true));
 }
 
 #[test]
