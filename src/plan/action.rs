@@ -48,7 +48,7 @@ pub struct Plan {
     /// How often all that is on the targets is looked at deeply.
     #[serde(skip)]
     pub deep_interval: SignedDuration,
-    /// The actions, by their number, at whose destination all of the image was seen to be there.
+    /// The actions, by their number and in that order, at whose destination all of the image was seen to be there.
     #[serde(skip)]
     pub whole: Vec<usize>,
     /// Where an index of some platforms has to be rewritten, by the target's name and the repository: the records say that this

@@ -1,6 +1,6 @@
 //! Decisions: one action for each name of each artifact.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -42,7 +42,7 @@ pub fn decide(
     let resolved: Vec<_> = resolve(selection, &memory, observed).collect();
     let mut collisions = collision::find(wanted, &resolved);
     let mut actions = Vec::new();
-    let (mut whole, mut checked) = (Vec::new(), Vec::new());
+    let (mut whole, mut checked, mut walks) = (Vec::new(), Vec::new(), HashMap::new());
     for (artifact, this) in resolved.iter().enumerate() {
         for (index, destination) in this.destinations.iter().enumerate() {
             let reference = destination.name.reference();
@@ -54,7 +54,11 @@ pub fn decide(
             let owner = reference.and_then(|reference| ownership.owner(reference));
             let former = reference.and_then(|reference| ownership.former(reference));
             let walk = selection.walk(&memory, (this, destination), observed);
-            let walked = walk.and_then(|walk| observed.walks.get(&walk));
+            let walked = walk.and_then(|walk| {
+                let walked = observed.walks.get(&walk)?;
+                walks.insert(walk, walked);
+                Some(walked)
+            });
             let decision = rules::decide(&Input {
                 this,
                 destination,
@@ -97,7 +101,7 @@ pub fn decide(
         name: wanted.claimant.name().to_owned(),
         actions,
         due: old_enough.chain(selection.depth.next(wanted.schedule(), checked.into_iter())).min(),
-        deep_check: DeepCheck::of(observed),
+        deep_check: DeepCheck::of(&walks),
         deep_interval: selection.depth.interval,
         whole,
         images,

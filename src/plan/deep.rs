@@ -1,6 +1,6 @@
 //! Deep checks: when all that belongs to a tag is looked for on its target, and what follows from what is missing there.
 
-use std::fmt::Write as _;
+use std::{collections::HashMap, fmt::Write as _};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -81,12 +81,16 @@ pub(super) struct Depth {
 }
 
 impl Walked {
+    /// What is missing is named up to so many.
+    pub const NAMED: usize = 3;
+
     /// What came of looking for two parts of an image. What is known to be missing is repaired, whatever else there may be.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Broken { mut missing, count }, Self::Broken { missing: more, count: other }) => {
                 missing.extend(more);
+                missing.truncate(Self::NAMED);
                 Self::Broken { missing, count: count + other }
             }
             (broken @ Self::Broken { .. }, _) | (_, broken @ Self::Broken { .. }) => broken,
@@ -104,7 +108,7 @@ impl Selection {
         self
     }
 
-    /// What is to be walked at a destination that shows its image, and was not yet.
+    /// What is to be walked at a destination that shows its image, or did when it was last looked at.
     pub(super) fn walk(
         &self,
         memory: &Memory<'_>,
@@ -112,12 +116,15 @@ impl Selection {
         answered: &Observed,
     ) -> Option<Walk> {
         let (reference, target) = (destination.name.reference()?, &destination.target.name);
-        let seen = answered.target(target, reference)?;
+        let seen = answered.target(target, reference);
         let remembered = memory.name(reference);
-        let (Seen::Digest(found), Some(right)) = (seen, artifact.digest_at(Some(seen), remembered)) else {
-            return None;
-        };
         let entry = remembered.map(|name| name.target);
+        let right = artifact.digest_at(seen, remembered).or_else(|| artifact.expected())?;
+        let found = match seen {
+            Some(Seen::Digest(found)) => found,
+            Some(Seen::Absent | Seen::Failed { .. }) => return None,
+            None => &entry?.digest,
+        };
         let entry = entry.filter(|entry| entry.digest == *found && entry.stands_for() == right);
         let is_due = self.depth.all || entry.is_some_and(|entry| self.depth.is_due(entry, self.now));
         let is_right = found == right || entry.is_some();
@@ -177,16 +184,16 @@ pub(super) fn last_checked(entry: &TargetRecord) -> Timestamp {
 
 impl DeepCheck {
     /// What was found, if anything was looked at.
-    pub(super) fn of(observed: &Observed) -> Option<Self> {
+    pub(super) fn of(walks: &HashMap<Walk, &Walked>) -> Option<Self> {
         let mut found = Self::default();
-        for walked in observed.walks.values() {
+        for walked in walks.values() {
             *match walked {
                 Walked::Whole => &mut found.whole,
                 Walked::Broken { .. } => &mut found.broken,
                 Walked::Failed { .. } => &mut found.failed,
             } += 1;
         }
-        (!observed.walks.is_empty()).then_some(found)
+        (!walks.is_empty()).then_some(found)
     }
 }
 

@@ -20,7 +20,7 @@ pub struct Questions {
     /// What is there of images on targets, each once.
     pub walks: Vec<Walk>,
     /// What refers to images at the source, each once. To be answered after all that was asked before it: what signs a tag's
-    /// image is looked for once it is known which image that is.
+    /// image counts from the moment on when it is known that the tag shows it, or does still.
     pub referrers: Vec<Look>,
 }
 
@@ -62,7 +62,7 @@ impl Selection {
         let mut questions = Questions::default();
         let memory = Memory::of(records);
         for resolved in resolve(self, &memory, answered) {
-            if resolved.referring(answered).is_none() && !resolved.artifact.too_young {
+            if !resolved.artifact.too_young {
                 questions.referrers.extend(resolved.referrers_wanted(&memory, answered, self.depth));
             }
             if resolved.settled {

@@ -109,7 +109,13 @@ impl Resolved<'_> {
         depth: Depth,
     ) -> Option<Look> {
         let content = &self.artifact.image.content;
-        let digest = self.digest.filter(|_| content.referrers != Referrers::Exclude)?;
+        let is_known = self.settled || self.digest.is_none();
+        let digest = self.digest.or_else(|| self.expected());
+        let digest = digest.filter(|_| content.referrers != Referrers::Exclude)?;
+        let subject = self.subject(digest);
+        if answered.referrers.contains_key(&subject) {
+            return None;
+        }
         let (mut is_wanted, mut near) = (false, None);
         for destination in &self.destinations {
             let Some(reference) = destination.name.reference() else { continue };
@@ -118,7 +124,7 @@ impl Resolved<'_> {
             let entry = remembered.map(|name| name.target).filter(|entry| entry.stands_for() == digest);
             let seen = answered.target(&target.name, reference);
             is_wanted |= match seen {
-                None => self.settled && self.is_looked_for(digest, entry, answered.now, depth),
+                None => is_known && self.is_looked_for(digest, entry, answered.now, depth),
                 Some(Seen::Digest(found)) if subset::shows(found, digest, remembered) => {
                     subset::missing(self.artifact, self.record, digest, remembered).is_some()
                         || self.is_looked_for(digest, entry, answered.now, depth)
@@ -129,14 +135,14 @@ impl Resolved<'_> {
             };
             let is_there = match seen {
                 Some(Seen::Digest(found)) => found == digest,
-                None => self.settled && entry.is_some_and(|entry| entry.digest == *digest),
+                None => is_known && entry.is_some_and(|entry| entry.digest == *digest),
                 Some(Seen::Absent | Seen::Failed { .. }) => false,
             };
             if near.is_none() && is_there {
                 near = Some((target.name.clone(), reference.repository.clone()));
             }
         }
-        is_wanted.then(|| Look { subject: self.subject(digest), near })
+        is_wanted.then_some(Look { subject, near })
     }
 
     /// The source, if what refers to the image there was brought to where an entry says.

@@ -36,7 +36,7 @@ pub(crate) fn planned(records: &mut Records, plan: &Plan, now: Timestamp) {
         match &action.kind {
             Kind::InSync { origin } => {
                 seen(records, action, *origin, now);
-                if plan.whole.contains(&number) {
+                if plan.whole.binary_search(&number).is_ok() {
                     checked(records, action, plan.deep_interval, now);
                 }
             }

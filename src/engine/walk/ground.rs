@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use futures::{StreamExt as _, stream};
 
-use super::{NAMED, PARALLEL, blob_name, manifest_name};
+use super::{PARALLEL, blob_name, manifest_name};
 use crate::{
     digest::Digest,
     engine::Trouble,
@@ -91,7 +91,7 @@ impl Ground {
             Some(Found::Gone) | None => missing.push(manifest_name(digest)),
         });
         let count = missing.len();
-        missing.truncate(NAMED);
+        missing.truncate(Walked::NAMED);
         match trouble {
             // What is known to be missing is repaired, whatever else there may be.
             _ if count > 0 => Walked::Broken { missing, count },

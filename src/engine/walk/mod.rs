@@ -24,8 +24,6 @@ use crate::{
 const AT_ONCE: usize = 256;
 /// Requests about one repository at the same time, likewise.
 const PARALLEL: usize = 64;
-/// What is missing is named up to so many.
-const NAMED: usize = 3;
 
 impl Engine {
     /// Looks for all of these images.

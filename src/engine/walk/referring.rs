@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures::{StreamExt as _, stream};
 
-use super::{NAMED, PARALLEL, ground::Ground, name};
+use super::{PARALLEL, ground::Ground, name};
 use crate::{
     digest::Digest,
     engine::{Access, Engine, belongings, error::Error},
@@ -84,7 +84,7 @@ fn unlisted(missing: &[Referred]) -> Walked {
     if missing.is_empty() {
         return Walked::Whole;
     }
-    let named = missing.iter().take(NAMED);
+    let named = missing.iter().take(Walked::NAMED);
     let named = named.map(|one| format!("{} for {}", name(&one.digest), name(&one.subject)));
     Walked::Broken { missing: named.collect(), count: missing.len() }
 }

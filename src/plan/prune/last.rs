@@ -12,6 +12,7 @@ use crate::{
 };
 
 /// The artifacts that are among the highest versions of their images: by target, image and tag.
+#[derive(Default)]
 pub(super) struct Last<'a>(HashSet<(&'a str, &'a str, &'a str)>);
 
 impl<'a> Last<'a> {

@@ -84,9 +84,12 @@ impl<'a> Round<'a> {
         conditions: &'static [Condition],
         given: HashSet<String>,
     ) -> Self {
-        let ranked =
-            candidates.iter().map(|candidate| (&*candidate.entry.name, &*candidate.record.image)).collect();
-        let last = Last::of(around.wanted, around.records, observed, &ranked);
+        let ranked = || candidates.iter().map(|candidate| (&*candidate.entry.name, &*candidate.record.image));
+        // When the object is deleted there are no last versions that stay.
+        let last = around
+            .selection
+            .map(|_| Last::of(around.wanted, around.records, observed, &ranked().collect()))
+            .unwrap_or_default();
         let unlisted = around.selection.filter(|_| !candidates.is_empty());
         let unlisted = unlisted.map(|selection| selection.unlisted_names(around.wanted)).unwrap_or_default();
         Self { around, observed, candidates, conditions, given, unlisted, last }
