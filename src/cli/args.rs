@@ -37,17 +37,21 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub registries: Option<PathBuf>,
 
-    /// Look for all that belongs to what is on the targets, down to each blob, by reading; what is missing is sent again.
-    ///
-    /// Without it that is done for what was not looked at for the spec's deepInterval, 24h if it says nothing.
-    #[arg(long)]
-    pub deep: bool,
-
     /// How to print the result.
     ///
     /// Default: a table, or for `plan` lines with a sign each.
     #[arg(short, long, value_enum, value_name = "FORMAT")]
     pub output: Option<Output>,
+}
+
+/// How deep to look.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct DepthArgs {
+    /// Look for all that belongs to what is on the targets, down to each blob, by reading; what is missing is sent again.
+    ///
+    /// Without it that is done for what was not looked at for the spec's deepInterval, 24h if it says nothing.
+    #[arg(long)]
+    pub deep: bool,
 }
 
 /// `imagesync sync`.
@@ -60,6 +64,10 @@ pub struct SyncArgs {
     /// How to reach registries, and what is remembered.
     #[command(flatten)]
     pub run: RunArgs,
+
+    /// How deep to look.
+    #[command(flatten)]
+    pub depth: DepthArgs,
 
     /// Keep going: sync again when each ImageSync's interval or schedule says so, and when the files change.
     #[arg(short, long, conflicts_with = "dry_run")]
@@ -80,6 +88,10 @@ pub struct PlanArgs {
     /// How to reach registries, and what is remembered.
     #[command(flatten)]
     pub run: RunArgs,
+
+    /// How deep to look.
+    #[command(flatten)]
+    pub depth: DepthArgs,
 }
 
 /// `imagesync delete`.
@@ -169,7 +181,7 @@ impl SyncArgs {
     /// Refuses what can never work, before anything is done.
     pub(super) fn check(&self) -> Result<(), Usage> {
         self.run.check()?;
-        if self.watch && self.run.deep {
+        if self.watch && self.depth.deep {
             let message =
                 "--deep: with --watch that is done again and again, as often as the spec's deepInterval says";
             return Err(Usage(message.to_owned()));

@@ -53,6 +53,7 @@ pub(super) fn run(args: &DeleteArgs, color: Color) -> anyhow::Result<Exit> {
             return Ok(if objects.iter().any(is_change) { Exit::Changes } else { Exit::Success });
         }
         if !args.yes && !confirmed(&objects)? {
+            writeln!(io::stderr(), "nothing was deleted, and nothing forgotten")?;
             return Ok(Exit::Success);
         }
         let done = objects
@@ -152,15 +153,16 @@ fn confirmed(objects: &[(&Member, Pruning)]) -> anyhow::Result<bool> {
     let names = objects.iter().map(|(_, pruning)| pruning.with(&Verdict::Delete).count()).sum::<usize>();
     let mut to = io::stderr().lock();
     to.write_all(text(objects, None).as_bytes())?;
-    write!(to, "Delete {names} tags, and forget what is recorded of {}? [y/N] ", count(objects.len()))?;
+    let (names, objects) = (count(names, "tag"), count(objects.len(), "ImageSync"));
+    write!(to, "Delete {names}, and forget what is recorded of {objects}? [y/N] ")?;
     to.flush()?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-fn count(objects: usize) -> String {
-    if objects == 1 { "1 ImageSync".to_owned() } else { format!("{objects} ImageSyncs") }
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// What is going to be done, or what was.
@@ -185,6 +187,9 @@ fn values(objects: &[(&Member, Pruning)], done: Option<&[Vec<Pruned>]>) -> anyho
         for (name, pruned) in listed.into_iter().flatten().zip(outcomes.into_iter().flatten()) {
             if let Some(name) = name.as_object_mut() {
                 name.insert("outcome".to_owned(), json!(word(pruned)));
+                if let Pruned::Failed(error) = pruned {
+                    name.insert("message".to_owned(), json!(error.message()));
+                }
             }
         }
         let (namespace, name) = names(&member.object);

@@ -8,13 +8,13 @@ use crate::text::Printable;
 /// How a command ended. The number is the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Everything is in sync; for `plan`: there is nothing to do.
+    /// Everything is in sync; for `plan`, and with `--dry-run`: there is nothing to do.
     Success = 0,
     /// Something failed.
     Failed = 1,
     /// What was typed, or a manifest, is wrong.
     Usage = 2,
-    /// For `plan`: there are changes to make.
+    /// For `plan`, and with `--dry-run`: there are changes to make.
     Changes = 3,
     /// Nothing failed, but a registry's rate limit puts some of it off.
     Deferred = 4,
@@ -25,10 +25,10 @@ pub enum Exit {
 /// The exit codes, for the help and the manual page.
 pub(super) const HELP: &str = "\
 Exit codes:
-  0  everything is in sync; plan: nothing to do
+  0  everything is in sync; plan, and --dry-run: nothing to do
   1  something failed
   2  what was typed, or a manifest, is wrong
-  3  plan: there are changes to make
+  3  plan, and --dry-run of sync and delete: there are changes to make
   4  nothing failed, but a registry's rate limit puts some of it off
   130  interrupted: what was complete stays, and nothing is half done
 

@@ -23,7 +23,7 @@ pub(super) fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
             &members,
             &suspended,
             &shared.others(members.iter().chain(&suspended)),
-            args.run.deep,
+            args.depth.deep,
             Timestamp::now(),
         )
         .await;

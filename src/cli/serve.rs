@@ -34,6 +34,13 @@ const MOST: usize = 10_000;
 pub(super) fn run(args: &Args, color: Color) -> anyhow::Result<Exit> {
     telemetry::init(color.wanted(io::stderr().is_terminal()));
     let dir = args.dir.as_path();
+    if !dir.is_dir() {
+        return Err(Usage(format!(
+            "there is no directory {}: name the one that `imagesync sync` wrote layouts into",
+            dir.display()
+        ))
+        .into());
+    }
     if layout::is_one(dir)? {
         let name = dir.file_name().map_or_else(|| "NAME".into(), |name| name.to_string_lossy());
         return Err(Usage(format!(

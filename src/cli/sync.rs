@@ -26,7 +26,7 @@ use crate::{api::State, engine::Applied, telemetry};
 pub(super) fn run(args: &SyncArgs, color: Color) -> anyhow::Result<Exit> {
     telemetry::init(color.wanted(std::io::stderr().is_terminal()));
     if args.dry_run {
-        let args = PlanArgs { files: args.files.clone(), run: args.run.clone() };
+        let args = PlanArgs { files: args.files.clone(), run: args.run.clone(), depth: args.depth };
         return super::plan::run(&args, color);
     }
     let (sources, manifests) = Sources::open(&args.files, std::io::stdin().lock())?;
@@ -52,7 +52,7 @@ async fn once(
     let (members, suspended) = divide(members);
     let others = shared.others(members.iter().chain(&suspended));
     let plans = tokio::select! {
-        plans = run::plan(&engine, &members, &suspended, &others, args.run.deep, Timestamp::now()) => plans,
+        plans = run::plan(&engine, &members, &suspended, &others, args.depth.deep, Timestamp::now()) => plans,
         // Nothing was begun, so nothing has to be ended.
         () = stop.cancelled() => return Ok(Exit::Interrupted),
     };

@@ -49,11 +49,12 @@ pub enum Error {
     },
     /// The tag was published, and whether the target has all that belongs to it could not be seen.
     #[error(
-        "the tag was published, and it could not be checked whether the target has all that belongs to it"
+        "the tag was published, and it could not be checked whether the target has all that belongs to it; the next run looks \
+         for it"
     )]
     Unchecked(#[source] Arc<store::Error>),
     /// What a deep check found to be missing was sent again, and cannot be read all the same.
-    #[error("{repository} took what was missing again and still does not give {first}{}", more(*.count))]
+    #[error("{repository} took what was missing again and still does not give {first}{}; look at its storage", more(*.count))]
     StillBroken {
         /// The target.
         repository: Repository,
@@ -63,7 +64,9 @@ pub enum Error {
         count: usize,
     },
     /// Indexes are nested deeper than any real image.
-    #[error("the indexes of {image}@{digest} are nested more than 4 levels deep")]
+    #[error(
+        "the indexes of {image}@{digest} are nested more than 4 levels deep, as no image needs; leave it out"
+    )]
     TooDeep {
         /// The source.
         image: Repository,
@@ -71,7 +74,7 @@ pub enum Error {
         digest: Digest,
     },
     /// The image has more manifests than any real image.
-    #[error("{image}@{digest} has more than 2000 manifests")]
+    #[error("{image}@{digest} has more than 2000 manifests, as no image needs; leave it out")]
     TooMany {
         /// The source.
         image: Repository,
@@ -89,7 +92,7 @@ pub enum Error {
         there: String,
     },
     /// The index of an image cannot be read.
-    #[error("cannot tell the platforms of {image}@{digest}")]
+    #[error("cannot tell the platforms of {image}@{digest}; mirror all of them, or have it built again")]
     Unusable {
         /// The source.
         image: Repository,
@@ -134,7 +137,9 @@ pub enum Error {
         found: u64,
     },
     /// The manifests of the image are together larger than those of any real image.
-    #[error("the manifests of {image}@{digest} have more than {limit} bytes together")]
+    #[error(
+        "the manifests of {image}@{digest} have more than {limit} bytes together, as no image needs; leave it out"
+    )]
     TooLarge {
         /// The source.
         image: Repository,

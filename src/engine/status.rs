@@ -26,7 +26,7 @@ pub struct Context {
     pub next: Option<Timestamp>,
 }
 
-/// The status after a completed run, as design section 3 ("Ready, exactly") has it: kstatus reads it.
+/// The status after a completed run: kstatus reads it.
 #[must_use]
 pub fn status(applied: &Applied, context: &Context, now: Timestamp) -> ImageSyncStatus {
     let results: Vec<(&Action, Option<Trouble>)> =

@@ -39,7 +39,7 @@ pub enum Error {
         digest: Digest,
     },
     /// A link, a device, a directory or anything else stands where a layout has a file or a folder of its own.
-    #[error("{} is not {wanted}, and links in a layout are not followed: somebody made it to lead elsewhere", .path.display())]
+    #[error("{} is not {wanted}, and links in a layout are not followed: put there what belongs there, or write the layout anew", .path.display())]
     Irregular {
         /// What is.
         path: PathBuf,
@@ -47,7 +47,7 @@ pub enum Error {
         wanted: &'static str,
     },
     /// Larger than anything honest.
-    #[error("{} has more than {limit} bytes, which is more than is accepted", .path.display())]
+    #[error("{} has more than {limit} bytes, which is more than is accepted: write the layout anew", .path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -56,7 +56,7 @@ pub enum Error {
     },
     /// Several manifests in the index have one tag.
     #[error(
-        "the index of {repository} has several manifests with the tag {tag}: which one is meant cannot be told"
+        "the index of {repository} has several manifests with the tag {tag}: which one is meant cannot be told; take the others out"
     )]
     Ambiguous {
         /// The layout.
@@ -65,7 +65,9 @@ pub enum Error {
         tag: String,
     },
     /// The index names something that is not there as it says.
-    #[error("{repository} is damaged: its index says that {digest} has {said} bytes, and {found}")]
+    #[error(
+        "{repository} is damaged: its index says that {digest} has {said} bytes, and {found}; write it anew from where it came"
+    )]
     Damaged {
         /// The layout.
         repository: Repository,
@@ -77,7 +79,9 @@ pub enum Error {
         found: String,
     },
     /// The bytes are not those that the digest names.
-    #[error("the bytes of {digest} in {repository} do not have that digest: they were damaged or changed")]
+    #[error(
+        "the bytes of {digest} in {repository} do not have that digest: they were damaged or changed; write it anew from where it came"
+    )]
     Digest {
         /// The layout.
         repository: Repository,
@@ -85,8 +89,10 @@ pub enum Error {
         digest: Digest,
     },
     /// More bytes or fewer than promised.
-    #[error("{digest} has {expected} bytes, and {found} came")]
+    #[error("{digest} of {repository} has {expected} bytes, and {found} came; the next run tries again")]
     Length {
+        /// The layout.
+        repository: Repository,
         /// The blob.
         digest: Digest,
         /// How many should come.
@@ -95,13 +101,20 @@ pub enum Error {
         found: u64,
     },
     /// The bytes that came to be written do not have their digest.
-    #[error("the bytes that came do not have the digest {0}: they were damaged on the way")]
-    Wrong(Digest),
+    #[error(
+        "the bytes that came for {repository} do not have the digest {digest}: they were damaged on the way; the next run tries again"
+    )]
+    Wrong {
+        /// The layout.
+        repository: Repository,
+        /// What they should have.
+        digest: Digest,
+    },
     /// The manifest cannot be used.
     #[error(transparent)]
     Manifest(Arc<ManifestError>),
     /// A manifest names a blob that is not there.
-    #[error("{repository} does not have {digest}, which this manifest names")]
+    #[error("{repository} does not have {digest}, which this manifest names; the next run brings it")]
     MissingContent {
         /// The layout.
         repository: Repository,
@@ -109,7 +122,7 @@ pub enum Error {
         digest: Digest,
     },
     /// The bytes that should be written did not come.
-    #[error("the bytes to be written did not come")]
+    #[error("the bytes to be written did not come; the next run tries again")]
     Body(#[source] Arc<io::Error>),
     /// An upload is to go on at a place where it does not stand.
     #[error("the upload stands at {stands} and not at {offset}")]
@@ -120,7 +133,7 @@ pub enum Error {
         offset: u64,
     },
     /// The file system is full, or has no more for this user.
-    #[error("no room to write {}; make some, and the next run goes on", .path.display())]
+    #[error("no room to write {}, on the disk or within a limit of this user; make some, and the next run goes on", .path.display())]
     Full {
         /// What was to be written.
         path: PathBuf,
@@ -129,7 +142,7 @@ pub enum Error {
         source: Arc<io::Error>,
     },
     /// The system does not permit it.
-    #[error("cannot {doing} {}; check who may", .path.display())]
+    #[error("cannot {doing} {}; check who may, and whether it can be written at all", .path.display())]
     Denied {
         /// What was tried.
         doing: &'static str,
@@ -140,7 +153,7 @@ pub enum Error {
         source: Arc<io::Error>,
     },
     /// Another process writes the index, and does not end.
-    #[error("another process holds {} for more than {seconds} s", .path.display())]
+    #[error("another process holds {} for more than {seconds} s; end it if it hangs, or wait", .path.display())]
     Busy {
         /// The lock.
         path: PathBuf,
@@ -189,7 +202,7 @@ impl Error {
             Self::NotALayout { .. } | Self::Ambiguous { .. } => Class::Unsupported,
             Self::Irregular { .. } | Self::Denied { .. } => Class::Forbidden,
             Self::TooLarge { .. } => Class::TooLarge,
-            Self::Damaged { .. } | Self::Digest { .. } | Self::Length { .. } | Self::Wrong(_) => {
+            Self::Damaged { .. } | Self::Digest { .. } | Self::Length { .. } | Self::Wrong { .. } => {
                 Class::DigestMismatch
             }
             Self::Manifest(error) => error.class(),

@@ -96,7 +96,8 @@ impl Layout {
         if found == *size {
             return Ok(file);
         }
-        Err(Error::Length { digest: digest.clone(), expected: *size, found })
+        let (repository, digest) = (self.repository().clone(), digest.clone());
+        Err(Error::Length { repository, digest, expected: *size, found })
     }
 
     /// The bytes of a blob from one place on, as they are: whoever takes a part of a blob checks it when he has all.
@@ -188,8 +189,9 @@ fn read_at(reading: &Reading, at: u64, left: u64) -> Result<Bytes, Error> {
     let mut bytes = vec![0; usize::try_from(left).unwrap_or(CHUNK).min(CHUNK)];
     match file.read_at(&mut bytes, at) {
         Ok(0) => {
-            let Blob { digest, size } = reading.blob.clone();
-            Err(Error::Length { digest, expected: size, found: at })
+            let (repository, Blob { digest, size }) =
+                (reading.layout.repository().clone(), reading.blob.clone());
+            Err(Error::Length { repository, digest, expected: size, found: at })
         }
         Ok(length) => {
             bytes.truncate(length);

@@ -70,24 +70,19 @@ impl Upload {
                 .blocking(move |layout| {
                     let mut written = Written::new(layout, &blob)?;
                     written.take(&bytes)?;
-                    written.check(&blob)?;
-                    written.place(layout, &blob)
+                    written.finish(layout, &blob)
                 })
                 .await;
         }
         self.stream(blob, body).await?;
         let Some(written) = self.written.take() else { return Err(Error::Internal("nothing was written")) };
         if written.length != blob.size {
-            let error = written.length_of(blob);
+            let error = written.length_of(&self.layout, blob);
             self.written = Some(written);
             return Err(error);
         }
         let blob = blob.clone();
-        let place = move |layout: &Layout| {
-            written.check(&blob)?;
-            written.place(layout, &blob)
-        };
-        self.layout.blocking(place).await
+        self.layout.blocking(move |layout| written.finish(layout, &blob)).await
     }
 
     /// How many bytes were written; `None` if there are none, and then it begins anew.
@@ -115,7 +110,7 @@ impl Upload {
             while let Some(chunk) = taken.blocking_recv() {
                 written.take(&chunk)?;
                 if written.length > of.size {
-                    return Err(written.length_of(&of));
+                    return Err(written.length_of(&layout, &of));
                 }
             }
             Ok(written)
@@ -154,18 +149,20 @@ impl Written {
         Ok(())
     }
 
-    fn check(&self, blob: &Blob) -> Result<(), Error> {
+    fn length_of(&self, layout: &Layout, Blob { digest, size }: &Blob) -> Error {
+        let (repository, digest) = (layout.repository().clone(), digest.clone());
+        Error::Length { repository, digest, expected: *size, found: self.length }
+    }
+
+    /// Gives what was written its name, if it is what has it.
+    fn finish(self, layout: &Layout, blob: &Blob) -> Result<(), Error> {
         if self.length != blob.size {
-            return Err(self.length_of(blob));
+            return Err(self.length_of(layout, blob));
         }
-        if self.hasher.clone().matches() { Ok(()) } else { Err(Error::Wrong(blob.digest.clone())) }
-    }
-
-    fn length_of(&self, blob: &Blob) -> Error {
-        Error::Length { digest: blob.digest.clone(), expected: blob.size, found: self.length }
-    }
-
-    fn place(self, layout: &Layout, blob: &Blob) -> Result<(), Error> {
+        if !self.hasher.matches() {
+            let (repository, digest) = (layout.repository().clone(), blob.digest.clone());
+            return Err(Error::Wrong { repository, digest });
+        }
         let dir = blobs_to_write(&layout.write_root()?, &blob.digest)?;
         let file = self.part.place(&dir, blob.digest.hex())?;
         if let Ok(metadata) = file.metadata() {

@@ -29,14 +29,14 @@ use crate::{
 const PLATFORMS: [&str; 2] = ["linux/amd64", "linux/arm64"];
 
 /// A running `imagesync serve`.
-struct Served {
+pub(crate) struct Served {
     process: Child,
-    host: String,
+    pub(crate) host: String,
     greeting: String,
 }
 
 impl Served {
-    async fn start(desk: &Desk, dir: &str) -> Self {
+    pub(crate) async fn start(desk: &Desk, dir: &str) -> Self {
         let mut command = desk.command(&["serve", dir, "--listen", "127.0.0.1:0"]);
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
@@ -267,9 +267,13 @@ async fn a_blob_that_was_damaged_never_comes_to_its_end() {
     fs::write(&path, bytes).unwrap();
     let served = Served::start(&desk, "out").await;
     let at = format!("/v2/team/app/blobs/{}", blob.digest);
+    let take = async |at: &str| served.http().request(Method::GET, "", at).send().await?.bytes().await;
     // The connection ends, perhaps before the beginning was sent.
-    let taken = async { served.http().request(Method::GET, "", &at).send().await?.bytes().await };
-    assert!(taken.await.is_err());
+    assert!(take(&at).await.is_err());
+    for other in image.all_blobs().iter().filter(|other| other.digest != blob.digest) {
+        let bytes = take(&format!("/v2/team/app/blobs/{}", other.digest)).await.unwrap();
+        assert_eq!(bytes.len() as u64, other.size, "the others are served as before");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -284,8 +288,8 @@ async fn it_stops_when_it_is_asked_to_and_says_what_keeps_it_from_starting() {
     );
     let itself = desk.run(&["serve", "out/team/app"]).await.expect(2);
     assert!(itself.stderr.contains("serve the directory that out/team/app is in"), "{}", itself.stderr);
-    let nowhere = desk.run(&["serve", "nowhere"]).await.expect(1);
-    assert!(nowhere.stderr.contains("nowhere"), "{}", nowhere.stderr);
+    let nowhere = desk.run(&["serve", "nowhere"]).await.expect(2);
+    assert!(nowhere.stderr.contains("there is no directory nowhere: name the one"), "{}", nowhere.stderr);
 
     let pid = served.process.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());

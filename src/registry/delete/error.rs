@@ -19,7 +19,7 @@ pub enum DeleteError {
     /// The registry deletes neither tags nor digests here.
     #[error(
         "cannot delete {reference}: its registry deletes neither tags nor digests here ({answer}); allow deletion there, or set \
-         `prune.mode: Disabled`"
+         `prune.mode: Disabled`, or to delete the ImageSync `deletionPolicy: Retain`"
     )]
     Unsupported {
         /// The tag.
