@@ -23,7 +23,7 @@ test: requirements tools fmt-check lint deny doc unit ## everything that CI chec
 
 unit: requirements ## the tests and the documentation's examples alone
 	$(call say,tests)
-	cargo test --locked --no-fail-fast
+	IMAGESYNC_KILLS=$(or $(KILLS),200) cargo test --locked --no-fail-fast
 	$(call say,a hundred thousand histories of pruning)
 	cargo test --locked --lib -- --ignored prune::tests::walk
 
@@ -53,7 +53,7 @@ doc: requirements ## the documentation; a broken link is an error
 tools: ## the registries and tools that tests and benchmarks run, in a cache outside this clone
 	@$(install) debian registries signing cluster
 
-soak: requirements tools ## for DURATION=600 seconds: tags move, registries fail, runs die; then KILLS=2000 runs are killed
+soak: requirements tools ## for DURATION=600 seconds: tags move, registries fail, runs die; then KILLS=2000 runs and more are killed
 	$(call say,soak)
 	IMAGESYNC_SOAK=$(or $(DURATION),600) cargo test --locked --test it -- --ignored --nocapture soak
 	IMAGESYNC_KILLS=$(or $(KILLS),2000) cargo test --locked --test it -- kill

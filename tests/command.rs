@@ -115,7 +115,7 @@ impl Desk {
     pub fn a_day_later(&self) {
         let day = jiff::SignedDuration::from_hours(25);
         let folder = self.state().join("imagesync/records/team/test");
-        for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        for entry in std::fs::read_dir(folder).expect("there are records") {
             let path = entry.unwrap().path();
             let mut slice: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
             for record in slice["records"].as_array_mut().unwrap() {

@@ -11,6 +11,7 @@ use tokio::process::Command;
 
 use crate::{
     command::Desk,
+    layout::serve::Served,
     testbed::{images::Image, program, registry::Registry},
 };
 
@@ -104,11 +105,18 @@ async fn what_cosign_signed_and_attested_verifies_on_every_kind_of_target() {
         let has = |suffix: &str| tags.iter().any(|tag| tag.starts_with("sha256-") && tag.ends_with(suffix));
         assert_eq!((has(".sig"), has(".att")), (*is_old, *is_old), "{tags:?}");
     }
-    let places = targets.iter().enumerate();
-    let places: Vec<String> = places
-        .map(|(n, target)| format!("- {{name: t{n}, repository: '{}/{{path}}'}}", target.host()))
+    let mut hosts: Vec<String> = targets.iter().map(|target| target.host()).collect();
+    let places: Vec<String> = hosts
+        .iter()
+        .map(String::as_str)
+        .chain(["oci:out"])
+        .enumerate()
+        .map(|(n, place)| format!("- {{name: t{n}, repository: '{place}/{{path}}'}}"))
         .collect();
-    Desk::new(&format!("images:\n{}\ntargets:\n{}", images.join("\n"), places.join("\n"))).synced().await;
+    let desk = Desk::new(&format!("images:\n{}\ntargets:\n{}", images.join("\n"), places.join("\n")));
+    desk.synced().await;
+    let served = Served::start(&desk, "out").await;
+    hosts.push(served.host.clone());
     // An image that came without what signs it does not verify, so the others do for what came with them.
     let (bare, is_old) = &names[0];
     let image = v3.manifest(bare, "v1").await.unwrap();
@@ -116,14 +124,53 @@ async fn what_cosign_signed_and_attested_verifies_on_every_kind_of_target() {
     assert_eq!(&image.digest, alone.digest());
     targets[0].push("alone", "v1", &alone).await;
     let of_alone = (format!("{}/alone:v1", targets[0].host()), *is_old, (false, false));
-    let all = targets.iter().flat_map(|target| {
-        names
-            .iter()
-            .map(move |(name, is_old)| (format!("{}/{name}:v1", target.host()), *is_old, (true, true)))
+    let all = hosts.iter().flat_map(|host| {
+        names.iter().map(move |(name, is_old)| (format!("{host}/{name}:v1"), *is_old, (true, true)))
     });
     let checks = all.chain([of_alone]).map(|(image, is_old, expected)| {
         let cosign = &cosign;
         async move { assert_eq!(cosign.verify(&image, is_old).await, expected, "{image}") }
     });
     stream::iter(checks).buffer_unordered(AT_ONCE).collect::<()>().await;
+}
+
+#[tokio::test]
+async fn of_some_platforms_a_sparse_index_stays_signed_and_of_a_rewritten_one_its_images_do() {
+    let (cosign, source, sparse, strict) = tokio::join!(
+        Cosign::new(),
+        Registry::v3().start(),
+        Registry::v3().sparse_indexes().start(),
+        Registry::v3().start()
+    );
+    let image = Image::multi(1, &["linux/amd64", "linux/arm64"], &[2_000]);
+    let child = image.children[0].digest();
+    let forms = [("bundles", false), ("tags", true)];
+    for (name, is_old) in forms {
+        source.push(name, "v1", &image).await;
+        for digest in [image.digest(), child] {
+            cosign.sign(&format!("{}/{name}@{digest}", source.host()), is_old).await;
+        }
+    }
+    let images = forms.map(|(name, _)| format!("- {{name: {name}, source: '{}/{name}:v1'}}", source.host()));
+    Desk::new(&format!(
+        "defaults: {{platforms: [linux/amd64]}}\nimages:\n{}\ntargets:\n\
+         - {{name: sparse, repository: '{}/{{path}}'}}\n- {{name: strict, repository: '{}/{{path}}'}}",
+        images.join("\n"),
+        sparse.host(),
+        strict.host()
+    ))
+    .synced()
+    .await;
+    for (name, is_old) in forms {
+        for (target, is_signed) in [(&sparse, true), (&strict, false)] {
+            let at = format!("{}/{name}", target.host());
+            let shown = target.digest(name, "v1").await;
+            assert_eq!(shown.as_ref() == Some(image.digest()), is_signed, "the index as it is, or rewritten");
+            let (index, of_child) = tokio::join!(
+                cosign.verify(&format!("{at}:v1"), is_old),
+                cosign.verify(&format!("{at}@{child}"), is_old)
+            );
+            assert_eq!((index, of_child), ((is_signed, is_signed), (true, true)), "{at}");
+        }
+    }
 }

@@ -23,9 +23,9 @@ use crate::{
     },
 };
 
-/// How often a run is killed; `make soak` asks for more.
+/// How often a run is killed; `make test` asks for 200, and `make soak` for more.
 fn kills() -> usize {
-    std::env::var("IMAGESYNC_KILLS").ok().map_or(200, |kills| kills.parse().expect("a number"))
+    std::env::var("IMAGESYNC_KILLS").ok().map_or(60, |kills| kills.parse().expect("a number"))
 }
 
 /// Runs that are killed side by side.

@@ -2,7 +2,7 @@
 //! `imagesync serve`.
 
 mod crash;
-mod serve;
+pub(crate) mod serve;
 mod tools;
 
 use std::{

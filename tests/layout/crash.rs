@@ -1,6 +1,7 @@
 //! Two writers at once, `kill -9` at any instant, and a disk that is full.
 
 use std::{
+    env,
     path::Path,
     process::Command,
     sync::{
@@ -54,7 +55,8 @@ async fn two_processes_that_write_one_layout_at_once_leave_both_tags() {
 
 /// How often a run is killed; `make soak` asks for more.
 fn kills() -> usize {
-    std::env::var("IMAGESYNC_KILLS").ok().map_or(50, |kills| kills.parse().expect("a number"))
+    let asked = std::env::var("IMAGESYNC_KILLS").ok();
+    asked.map_or(50, |kills| kills.parse::<usize>().expect("a number") / 4)
 }
 
 /// A whole run asks the source about so many times; what comes later kills a run that is writing its last, or done.
@@ -134,7 +136,9 @@ fn run_on_a_small_disk(desk: &Path) -> Option<(i32, String)> {
     );
     let mut command = Command::new("unshare");
     // In a user namespace of its own, whoever runs the tests may mount.
-    command.args(["-rm", "sh", "-c", &script]).current_dir(desk).env("HOME", desk).env("DOCKER_CONFIG", desk);
+    command.args(["-rm", "sh", "-c", &script]).current_dir(desk).env_clear();
+    command.envs(env::var_os("PATH").map(|path| ("PATH", path)));
+    command.env("HOME", desk).env("DOCKER_CONFIG", desk).env("XDG_STATE_HOME", desk.join("state"));
     let output = command.output().ok()?;
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     match output.status.code() {
