@@ -164,12 +164,11 @@ async fn of_some_platforms_a_sparse_index_stays_signed_and_of_a_rewritten_one_it
     for (name, is_old) in forms {
         for (target, is_signed) in [(&sparse, true), (&strict, false)] {
             let at = format!("{}/{name}", target.host());
+            let (by_tag, by_digest) = (format!("{at}:v1"), format!("{at}@{child}"));
             let shown = target.digest(name, "v1").await;
             assert_eq!(shown.as_ref() == Some(image.digest()), is_signed, "the index as it is, or rewritten");
-            let (index, of_child) = tokio::join!(
-                cosign.verify(&format!("{at}:v1"), is_old),
-                cosign.verify(&format!("{at}@{child}"), is_old)
-            );
+            let (index, of_child) =
+                tokio::join!(cosign.verify(&by_tag, is_old), cosign.verify(&by_digest, is_old));
             assert_eq!((index, of_child), ((is_signed, is_signed), (true, true)), "{at}");
         }
     }

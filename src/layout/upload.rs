@@ -12,8 +12,8 @@ use crate::{
     registry::{self, Blob, SMALL},
 };
 
-/// Chunks that wait to be written; each may have some hundred KiB.
-const DEPTH: usize = 2;
+/// Chunks that wait to be written; each may have some hundred KiB, and there are others on their way before and behind it.
+const DEPTH: usize = 1;
 
 /// A blob that is being written. If it is dropped, what was written is gone.
 pub struct Upload {

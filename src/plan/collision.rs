@@ -1,12 +1,13 @@
 //! Collisions: two artifacts under one name, and images that would be written over a source.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
-};
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{Wanted, destination::Destination, loops, resolve::Resolved};
-use crate::reference::{Reference, Repository};
+use crate::{
+    digest::Digest,
+    reference::{Reference, Repository, Tag},
+};
+use hashbrown::HashMap;
 
 /// A destination: the artifact's place among the resolved, and its own place in that.
 pub(super) type At = (usize, usize);
@@ -15,7 +16,7 @@ pub(super) type At = (usize, usize);
 const PORT: &str = ":443";
 
 /// A name on a registry, however that is written.
-type Place<'a> = (&'a str, &'a str, &'a str);
+pub(super) type Place<'a> = (&'a str, &'a str, &'a str);
 
 /// What collides, each with a sentence that says with what.
 ///
@@ -52,6 +53,27 @@ pub(super) fn place(repository: &Repository) -> (&str, &str) {
     (registry.strip_suffix(PORT).unwrap_or(registry), repository.path())
 }
 
+/// A name by which something is written: by its tag, or else by its digest.
+pub(super) fn parts(Reference { repository, tag, digest }: &Reference) -> Place<'_> {
+    let (registry, path) = place(repository);
+    let tag = tag.as_ref().map(Tag::as_str);
+    (registry, path, tag.or_else(|| digest.as_ref().map(Digest::as_str)).unwrap_or_default())
+}
+
+/// The same of a printed reference.
+pub(super) fn parts_of(reference: &str) -> Place<'_> {
+    let (registry, rest) = match reference.strip_prefix("oci:") {
+        Some(path) => ("oci", path),
+        None => reference.split_once('/').unwrap_or((reference, "")),
+    };
+    let registry = registry.strip_suffix(PORT).unwrap_or(registry);
+    // Behind its last slash a path has neither of them.
+    let version = |(_, version): &(&str, &str)| !version.contains('/');
+    let (rest, digest) = rest.rsplit_once('@').filter(version).unwrap_or((rest, ""));
+    let (path, tag) = rest.rsplit_once(':').filter(version).unwrap_or((rest, digest));
+    (registry, path, tag)
+}
+
 /// A printed reference, with a port that goes without saying left out: the same for all ways to write one name.
 pub(super) fn one_name(reference: &str) -> Cow<'_, str> {
     match reference.split_once('/') {
@@ -62,6 +84,15 @@ pub(super) fn one_name(reference: &str) -> Cow<'_, str> {
         },
         _ => reference.into(),
     }
+}
+
+/// The same for a reference that is no text yet.
+pub(super) fn name_of(Reference { repository, tag, digest }: &Reference) -> String {
+    let (registry, path) = place(repository);
+    let between = if repository.layout().is_some() { ":" } else { "/" };
+    let [colon, tag] = tag.as_ref().map_or(["", ""], |tag| [":", tag.as_str()]);
+    let [at, digest] = digest.as_ref().map_or(["", ""], |digest| ["@", digest.as_str()]);
+    [registry, between, path, colon, tag, at, digest].concat()
 }
 
 type Entry<'a> = (&'a Resolved<'a>, &'a Destination);

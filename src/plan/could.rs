@@ -1,10 +1,7 @@
 //! Names that a spec could give, where it cannot be told which it does: what a source cannot be asked for now, or is not
 //! asked for.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use super::{
     Selection, Wanted,
@@ -18,6 +15,7 @@ use crate::{
     records::Records,
     reference::{Reference, Tag, Template, Values, Word},
 };
+use hashbrown::{HashMap, HashSet};
 
 /// Names that could be given, by the repository that they are in.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! Decisions: one action for each name of each artifact.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
+use hashbrown::HashMap;
 use jiff::Timestamp;
 
 use super::{
@@ -51,8 +52,8 @@ pub fn decide(
             if this.is_too_young_for(seen, remembered) {
                 continue;
             }
-            let owner = reference.and_then(|reference| ownership.owner(reference));
-            let former = reference.and_then(|reference| ownership.former(reference));
+            let (owner, former) =
+                reference.map(|reference| ownership.owner_and_former(reference)).unwrap_or_default();
             let walk = selection.walk(&memory, (this, destination), observed);
             let walked = walk.and_then(|walk| {
                 let walked = observed.walks.get(&walk)?;

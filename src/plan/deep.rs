@@ -1,7 +1,8 @@
 //! Deep checks: when all that belongs to a tag is looked for on its target, and what follows from what is missing there.
 
-use std::{collections::HashMap, fmt::Write as _};
+use std::fmt::Write as _;
 
+use hashbrown::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 

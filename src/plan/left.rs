@@ -1,12 +1,11 @@
 //! Names that are left as they are, since it cannot be told now whether they are wanted.
 
-use std::collections::HashSet;
-
 use super::{Selection, Wanted, could::Could, destination::Name, resolve::Resolved};
 use crate::{
     api::{Record, TargetRecord},
     reference::Values,
 };
+use hashbrown::HashSet;
 
 /// Names that are left as they are.
 pub(super) struct Left<'a> {
@@ -51,7 +50,8 @@ impl Left<'_> {
     /// Whether this is one of them.
     pub(super) fn has(&self, record: &Record, entry: &TargetRecord) -> bool {
         self.images.contains(record.image.as_str())
-            || self.aliases.contains(&(entry.name.as_str(), entry.reference.clone()))
+            || !self.aliases.is_empty()
+                && self.aliases.contains(&(entry.name.as_str(), entry.reference.clone()))
             || !self.could.is_empty()
                 && entry.reference.parse().is_ok_and(|name| self.could.whose(&name).next().is_some())
     }

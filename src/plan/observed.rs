@@ -1,9 +1,8 @@
 //! What registries said: listings of sources, and the digests that tags show.
 
-use std::collections::HashMap;
-
 use super::referrers::{Referring, Subject};
 
+use hashbrown::{Equivalent, HashMap};
 use jiff::Timestamp;
 
 use super::{Walk, Walked};
@@ -82,6 +81,16 @@ impl Observed {
 
     /// What was seen on the named target.
     pub(super) fn target(&self, name: &str, reference: &Reference) -> Option<&Seen> {
-        self.targets.get(&(name.to_owned(), reference.clone()))
+        self.targets.get(&On(name, reference))
+    }
+}
+
+/// A name on a target, as it is looked up: hashed as the pair of both.
+#[derive(Hash)]
+struct On<'a>(&'a str, &'a Reference);
+
+impl Equivalent<(String, Reference)> for On<'_> {
+    fn equivalent(&self, (name, reference): &(String, Reference)) -> bool {
+        self.0 == name && self.1 == reference
     }
 }

@@ -1,14 +1,15 @@
 //! Ownership: which ImageSync may write a tag that several want.
 
-use std::{
-    cmp::Ordering,
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{cmp::Ordering, sync::Arc};
 
+use hashbrown::{HashMap, HashSet};
 use jiff::Timestamp;
 
-use super::{Selection, Wanted, collision::one_name, destination::destinations};
+use super::{
+    Selection, Wanted,
+    collision::{name_of, one_name},
+    destination::destinations,
+};
 use crate::{
     api::{ImageSync, Origin},
     records::Records,
@@ -83,10 +84,10 @@ impl Claimant {
 /// what is.
 impl Ord for Claimant {
     fn cmp(&self, other: &Self) -> Ordering {
-        let key = |claimant: &Self| {
-            let Self { created, uid, namespace, name } = claimant.clone();
+        fn key(claimant: &Claimant) -> impl Ord {
+            let Claimant { created, uid, namespace, name } = claimant;
             (created.is_none(), created, uid.is_none(), uid, namespace, name)
-        };
+        }
         key(self).cmp(&key(other))
     }
 }
@@ -123,7 +124,7 @@ impl Ownership {
             };
             let names = destinations(&selection.targets, artifact, artifact.pinned().or_else(last));
             let names = names.iter().filter_map(|name| name.name.reference());
-            claimed.extend(names.map(|name| one_name(&name.to_string()).into_owned()));
+            claimed.extend(names.map(name_of));
         }
         let left = selection.left(wanted, &[]);
         for record in records.iter() {
@@ -150,18 +151,19 @@ impl Ownership {
     /// Who owns the name.
     #[must_use]
     pub fn owner(&self, reference: &Reference) -> Option<&Claimant> {
-        self.owners.get(one_name(&reference.to_string()).as_ref()).map(AsRef::as_ref)
+        self.owners.get(&name_of(reference)).map(AsRef::as_ref)
     }
 
-    /// Who wrote the name and does not want it any more.
-    pub(super) fn former(&self, reference: &Reference) -> Option<&Claimant> {
-        self.former.get(one_name(&reference.to_string()).as_ref()).map(AsRef::as_ref)
+    /// The same, and who wrote the name and does not want it any more.
+    pub(super) fn owner_and_former(&self, reference: &Reference) -> (Option<&Claimant>, Option<&Claimant>) {
+        let name = name_of(reference);
+        (self.owners.get(&name).map(AsRef::as_ref), self.former.get(&name).map(AsRef::as_ref))
     }
 }
 
 fn oldest(of: &mut HashMap<String, Arc<Claimant>>, claimant: &Arc<Claimant>, reference: String) {
     let oldest = of.entry(reference).or_insert_with(|| Arc::clone(claimant));
-    if **claimant < **oldest {
+    if !Arc::ptr_eq(claimant, oldest) && claimant < oldest {
         *oldest = Arc::clone(claimant);
     }
 }

@@ -1,7 +1,5 @@
 //! Questions: the HEADs that a plan needs, and no others.
 
-use std::collections::HashSet;
-
 use super::{
     Observed, Overwrite, Seen, Selection, Walk, Walked,
     referrers::Look,
@@ -9,6 +7,7 @@ use super::{
     subset,
 };
 use crate::{records::Records, reference::Reference};
+use hashbrown::HashSet;
 
 /// What registries are to be asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

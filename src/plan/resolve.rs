@@ -1,11 +1,9 @@
 //! Resolution: what is known of each artifact: its digest, its names on targets, what was seen, what is remembered.
 
-use std::{borrow::Cow, collections::HashMap};
-
 use super::{
     Observed, Seen, Selection,
     age::{self, Candidates},
-    collision::one_name,
+    collision::{Place, parts, parts_of},
     destination::{Destination, destinations},
     select::Artifact,
     subset,
@@ -16,6 +14,7 @@ use crate::{
     records::Records,
     reference::{Reference, Tag},
 };
+use hashbrown::HashMap;
 
 /// An artifact, with all that is known of it.
 pub(super) struct Resolved<'a> {
@@ -50,7 +49,7 @@ pub(super) struct Age {
 /// tells what is there.
 pub(super) struct Memory<'a> {
     records: &'a Records,
-    names: HashMap<Cow<'a, str>, Remembered<'a>>,
+    names: HashMap<Place<'a>, Remembered<'a>>,
 }
 
 /// What is remembered of one name.
@@ -98,11 +97,11 @@ impl<'a> Resolved<'a> {
 
 impl<'a> Memory<'a> {
     pub(super) fn of(records: &'a Records) -> Self {
-        let mut names: HashMap<Cow<'_, str>, Remembered<'_>> = HashMap::new();
+        let mut names: HashMap<Place<'_>, Remembered<'_>> = HashMap::new();
         for of in records.iter() {
             for target in &of.targets {
                 let this = Remembered { of, target };
-                let last = names.entry(one_name(&target.reference)).or_insert(this);
+                let last = names.entry(parts_of(&target.reference)).or_insert(this);
                 if last.target.last_change < target.last_change {
                     *last = this;
                 }
@@ -113,7 +112,7 @@ impl<'a> Memory<'a> {
 
     /// What is remembered of a name.
     pub(super) fn name(&self, reference: &Reference) -> Option<Remembered<'a>> {
-        self.names.get(&one_name(&reference.to_string())).copied()
+        self.names.get(&parts(reference)).copied()
     }
 
     fn artifact(&self, artifact: &Artifact) -> Option<&'a Record> {
@@ -121,8 +120,13 @@ impl<'a> Memory<'a> {
     }
 
     /// The digest and the names of an artifact that never moves and was brought to all its names.
-    fn settled(&self, selection: &Selection, artifact: &Artifact) -> Option<(&'a Digest, Vec<Destination>)> {
-        let record = self.artifact(artifact).filter(|_| artifact.immutable)?;
+    fn settled(
+        &self,
+        selection: &Selection,
+        artifact: &Artifact,
+        record: Option<&'a Record>,
+    ) -> Option<(&'a Digest, Vec<Destination>)> {
+        let record = record.filter(|_| artifact.immutable)?;
         let digest = record.source_digest.as_ref().filter(|_| artifact.is_read_as(record))?;
         // A person may have pinned the tag to another digest since.
         if artifact.pinned().is_some_and(|pinned| pinned != digest) {
@@ -152,7 +156,7 @@ pub(super) fn resolve<'a>(
     selection.artifacts.iter().map(move |artifact| {
         let record = memory.artifact(artifact);
         let source = artifact.source();
-        if let Some((digest, destinations)) = memory.settled(selection, artifact) {
+        if let Some((digest, destinations)) = memory.settled(selection, artifact, record) {
             if selection.is_any_due(memory, &destinations) {
                 // Its tag is not looked at: it never moves, and may be gone from the source by now.
                 let source = Reference { digest: Some(digest.clone()), ..source };

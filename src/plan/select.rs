@@ -1,10 +1,8 @@
 //! Selection: the artifacts that an ImageSync is about, chosen from what its sources list.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
+use hashbrown::HashSet;
 use jiff::Timestamp;
 
 use super::{

@@ -1,17 +1,20 @@
 //! Stale names: those that the records have and that their artifacts are not given any more.
 
-use std::collections::{HashMap, HashSet};
-
+use hashbrown::{HashMap, HashSet};
 use jiff::Timestamp;
 
 use super::{
-    Selection, Wanted, collision::one_name, destination::Name, resolve::Resolved, select::Artifact,
+    Selection, Wanted,
+    collision::{Place, parts, parts_of},
+    destination::Name,
+    resolve::Resolved,
+    select::Artifact,
     target::Target,
 };
 use crate::{
     api::{Origin, Record, TargetRecord},
     records::Records,
-    reference::Tag,
+    reference::{Reference, Tag},
 };
 
 /// Names of one artifact that are remembered while nothing wants them. The digest in a name makes a new one at each move,
@@ -62,7 +65,7 @@ pub(super) fn find(
     now: Timestamp,
 ) -> Vec<Stale> {
     // Two spellings of one place are one name.
-    let mut names: HashMap<(&str, String), Vec<(&Artifact, String)>> = HashMap::new();
+    let mut names: HashMap<Place<'_>, Vec<(&str, &Artifact, &Reference)>> = HashMap::new();
     let mut untold: HashSet<(&str, Option<&str>, &str)> = HashSet::new();
     for this in resolved {
         let artifact = this.artifact;
@@ -70,9 +73,7 @@ pub(super) fn find(
             let target = destination.target.name.as_str();
             match &destination.name {
                 Name::Known(reference) => {
-                    let text = reference.to_string();
-                    let place = one_name(&text).into_owned();
-                    names.entry((target, place)).or_default().push((artifact, text));
+                    names.entry(parts(reference)).or_default().push((target, artifact, reference));
                 }
                 Name::NeedsDigest(_) | Name::Refused { .. } => {
                     untold.insert((&artifact.image.name, artifact.tag.as_ref().map(Tag::as_str), target));
@@ -84,22 +85,27 @@ pub(super) fn find(
     let mut stale = Vec::new();
     for record in records.iter() {
         for entry in &record.targets {
-            let given = names.get(&(entry.name.as_str(), one_name(&entry.reference).into_owned()));
-            let fate = match given.map(Vec::as_slice) {
+            let given = names.get(&parts_of(&entry.reference)).into_iter().flatten();
+            let mut given = given.filter(|(target, ..)| *target == entry.name);
+            let fate = match given.clone().next() {
                 // One that is written otherwise now is wanted too, and gets no action that would say so.
-                Some(given) if given.iter().any(|(artifact, _)| artifact.has(record)) => {
-                    let is_said = given.iter().any(|(_, text)| *text == entry.reference);
-                    if is_said || entry.unwanted_since.is_none() {
+                Some(_) if given.clone().any(|(_, artifact, _)| artifact.has(record)) => {
+                    let is_said = |(.., given): &(_, _, &Reference)| given.to_string() == entry.reference;
+                    if entry.unwanted_since.is_none() || given.any(is_said) {
                         continue;
                     }
                     Fate::Moved { image: record.image.clone(), tag: record.tag.clone() }
                 }
-                Some([(artifact, _), ..]) => Fate::Moved {
+                Some((_, artifact, _)) => Fate::Moved {
                     image: artifact.image.name.clone(),
                     tag: artifact.tag.as_ref().map(ToString::to_string),
                 },
                 _ if left.has(record, entry)
-                    || untold.contains(&(&record.image, record.tag.as_deref(), &entry.name)) =>
+                    || untold.contains(&(
+                        record.image.as_str(),
+                        record.tag.as_deref(),
+                        entry.name.as_str(),
+                    )) =>
                 {
                     continue;
                 }

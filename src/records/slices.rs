@@ -1,15 +1,39 @@
 //! The records of one ImageSync, divided into slices so that one change rewrites one slice.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use crate::api::Record;
+use hashbrown::{Equivalent, HashMap};
 
 /// Records that a slice holds at most.
 pub const MAX_SLICE_RECORDS: usize = 100;
 /// Bytes that a slice's records have at most, as JSON; an object in etcd may have 1.5 MiB.
 pub const MAX_SLICE_BYTES: usize = 256 * 1024;
 
+/// The image and the tag that a record is of.
 type Key = (String, Option<String>);
+
+/// The same, as it is looked up.
+#[derive(Clone, Copy, Hash, PartialEq, Eq, PartialOrd, Ord)]
+struct Of<'a>(&'a str, Option<&'a str>);
+
+impl Of<'_> {
+    fn key(self) -> Key {
+        (self.0.to_owned(), self.1.map(ToOwned::to_owned))
+    }
+}
+
+impl<'a> From<&'a Record> for Of<'a> {
+    fn from(record: &'a Record) -> Self {
+        Self(&record.image, record.tag.as_deref())
+    }
+}
+
+impl Equivalent<Key> for Of<'_> {
+    fn equivalent(&self, (image, tag): &Key) -> bool {
+        *self == Of(image, tag.as_deref())
+    }
+}
 
 /// The records of one ImageSync, one an artifact, and which slices hold them.
 ///
@@ -17,7 +41,8 @@ type Key = (String, Option<String>);
 /// since [`Records::take_changed`] was last asked is known.
 #[derive(Clone, Debug, Default)]
 pub struct Records {
-    slices: Vec<BTreeMap<Key, Record>>,
+    /// Each in order of image and tag.
+    slices: Vec<Vec<Record>>,
     place: HashMap<Key, usize>,
     changed: BTreeSet<usize>,
 }
@@ -28,16 +53,18 @@ impl Records {
     #[must_use]
     pub fn from_slices(slices: Vec<Vec<Record>>) -> Self {
         let mut records = Self::default();
-        for (index, slice) in slices.into_iter().enumerate() {
-            let slice: BTreeMap<Key, Record> = slice
-                .into_iter()
-                .map(|record| ((record.image.clone(), record.tag.clone()), record))
-                .collect();
-            for key in slice.keys() {
-                if let Some(earlier) = records.place.insert(key.clone(), index)
-                    && let Some(slice) = records.slices.get_mut(earlier)
-                {
-                    slice.remove(key);
+        for (index, mut slice) in slices.into_iter().enumerate() {
+            slice.sort_by(|a, b| Of::from(a).cmp(&b.into()));
+            slice.dedup_by(|later, earlier| {
+                let is_same = Of::from(&*later) == (&*earlier).into();
+                if is_same {
+                    std::mem::swap(later, earlier);
+                }
+                is_same
+            });
+            for record in &slice {
+                if let Some(earlier) = records.place.insert(Of::from(record).key(), index) {
+                    records.take(earlier, record.into());
                     records.changed.insert(earlier);
                 }
             }
@@ -49,8 +76,9 @@ impl Records {
     /// The record of an image's tag; `None` for an image that is pinned by digest and has no tag.
     #[must_use]
     pub fn get(&self, image: &str, tag: Option<&str>) -> Option<&Record> {
-        let key = (image.to_owned(), tag.map(ToOwned::to_owned));
-        self.slices.get(*self.place.get(&key)?)?.get(&key)
+        let of = Of(image, tag);
+        let slice = self.slices.get(*self.place.get(&of)?)?;
+        slice.get(find(slice, of).ok()?)
     }
 
     /// The same, or a record that remembers nothing yet.
@@ -61,7 +89,7 @@ impl Records {
 
     /// All records, slice by slice.
     pub fn iter(&self) -> impl Iterator<Item = &Record> {
-        self.slices.iter().flat_map(BTreeMap::values)
+        self.slices.iter().flatten()
     }
 
     /// How many records there are.
@@ -84,30 +112,30 @@ impl Records {
 
     /// The records of one slice, in order of image and tag.
     pub fn slice(&self, index: usize) -> impl Iterator<Item = &Record> {
-        self.slices.get(index).into_iter().flat_map(BTreeMap::values)
+        self.slices.get(index).into_iter().flatten()
     }
 
     /// Sets the record of an artifact. The same record again is no change.
     pub fn put(&mut self, record: Record) {
-        let key = (record.image.clone(), record.tag.clone());
-        if let Some(&index) = self.place.get(&key) {
-            let Some(slice) = self.slices.get_mut(index) else { return };
-            if slice.get(&key) != Some(&record) {
-                slice.insert(key, record);
-                self.changed.insert(index);
+        let of = Of::from(&record);
+        let known = self.place.get(&of).copied();
+        let free = || self.slices.iter().position(|slice| slice.len() < MAX_SLICE_RECORDS);
+        let index = known.or_else(free).unwrap_or(self.slices.len());
+        if index == self.slices.len() {
+            self.slices.push(Vec::new());
+        }
+        let Some(slice) = self.slices.get_mut(index) else { return };
+        match find(slice, of) {
+            Ok(at) => match slice.get_mut(at) {
+                Some(before) if *before != record => *before = record,
+                _ => return,
+            },
+            Err(at) => {
+                self.place.insert(of.key(), index);
+                slice.insert(at, record);
             }
-            return;
         }
-        let free = self.slices.iter().position(|slice| slice.len() < MAX_SLICE_RECORDS);
-        let index = free.unwrap_or(self.slices.len());
-        if free.is_none() {
-            self.slices.push(BTreeMap::new());
-        }
-        if let Some(slice) = self.slices.get_mut(index) {
-            slice.insert(key.clone(), record);
-            self.place.insert(key, index);
-            self.changed.insert(index);
-        }
+        self.changed.insert(index);
     }
 
     /// Sets the record of an artifact; one that remembers neither a name nor what a tag showed is forgotten.
@@ -121,11 +149,17 @@ impl Records {
 
     /// Forgets the record of an artifact.
     pub fn remove(&mut self, image: &str, tag: Option<&str>) {
-        let key = (image.to_owned(), tag.map(ToOwned::to_owned));
-        let Some(index) = self.place.remove(&key) else { return };
-        if let Some(slice) = self.slices.get_mut(index) {
-            slice.remove(&key);
-            self.changed.insert(index);
+        let of = Of(image, tag);
+        let Some(index) = self.place.remove(&of) else { return };
+        self.take(index, of);
+        self.changed.insert(index);
+    }
+
+    fn take(&mut self, index: usize, of: Of<'_>) {
+        if let Some(slice) = self.slices.get_mut(index)
+            && let Ok(at) = find(slice, of)
+        {
+            slice.remove(at);
         }
     }
 
@@ -149,12 +183,16 @@ impl Records {
     /// of one record stays.
     pub fn split(&mut self, index: usize) -> Option<usize> {
         let new = self.slices.len();
-        let slice = self.slices.get_mut(index)?;
-        let middle = slice.keys().nth(slice.len() / 2).filter(|_| slice.len() > 1).cloned()?;
-        let moved = slice.split_off(&middle);
-        self.place.extend(moved.keys().map(|key| (key.clone(), new)));
+        let slice = self.slices.get_mut(index).filter(|slice| slice.len() > 1)?;
+        let moved = slice.split_off(slice.len() / 2);
+        self.place.extend(moved.iter().map(|record| (Of::from(record).key(), new)));
         self.slices.push(moved);
         self.changed.extend([index, new]);
         Some(new)
     }
+}
+
+/// Where a record is in a slice, or would be.
+fn find(slice: &[Record], of: Of<'_>) -> Result<usize, usize> {
+    slice.binary_search_by(|record| Of::from(record).cmp(&of))
 }

@@ -6,9 +6,10 @@
 mod ground;
 mod referring;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use hashbrown::HashMap;
 
 use self::ground::Ground;
 use super::{Access, Engine, belongings::Listings, error::Error, progress::Event, tree::Tree};

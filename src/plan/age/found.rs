@@ -1,7 +1,5 @@
 //! What a look at the tags says of ages: what is to be remembered, and what waits.
 
-use std::collections::HashSet;
-
 use super::{Aged, Candidates, least};
 use crate::{
     api::Record,
@@ -9,6 +7,7 @@ use crate::{
     records::Records,
     reference::Tag,
 };
+use hashbrown::HashSet;
 
 /// Said where nothing can be old enough, whatever its age really is.
 const NOTHING_REMEMBERED: &str = "nothing is remembered of what its tags showed before: ages count from this sync on, as long \

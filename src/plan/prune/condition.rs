@@ -1,18 +1,21 @@
 //! The conditions that all have to hold before a name is deleted, one function each: what it says is why the name stays.
 
-use std::collections::HashSet;
-
+use hashbrown::HashSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Surroundings,
-    in_use::{by_digest, name},
     kept::{Kept, Look},
 };
 use crate::{
     api::{Origin, PruneMode, Record, TargetRecord},
     digest::Digest,
-    plan::{Observed, Seen, could::Could, target::Target},
+    plan::{
+        Observed, Seen,
+        collision::{Place, parts, place},
+        could::Could,
+        target::Target,
+    },
     reference::Reference,
 };
 
@@ -25,7 +28,7 @@ pub(super) struct Input<'a> {
     /// The target, if it is in the spec.
     pub(super) target: Option<&'a Target>,
     /// The names that this plan gives, and the digests that it publishes without one.
-    pub(super) given: &'a HashSet<String>,
+    pub(super) given: &'a HashSet<Place<'a>>,
     /// The names that it would give to tags which the source does not list, with their images.
     pub(super) unlisted: &'a Could<String>,
     /// Whether it is among the highest versions of its image on the target.
@@ -77,8 +80,9 @@ fn was_not_written_by_us(input: &Input<'_>) -> Option<Kept> {
 }
 
 fn is_wanted_here(input: &Input<'_>) -> Option<Kept> {
-    let is_given = input.given.contains(&name(input.reference))
-        || input.given.contains(&by_digest(&input.reference.repository, input.digest()));
+    let (registry, path) = place(&input.reference.repository);
+    let is_given = input.given.contains(&parts(input.reference))
+        || input.given.contains(&(registry, path, input.digest().as_str()));
     is_given.then_some(Kept::WantedHere)
 }
 

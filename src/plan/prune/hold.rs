@@ -1,6 +1,6 @@
 //! The limit: above it nothing is deleted before a person approves exactly that.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -60,11 +60,11 @@ pub(super) fn hold(pruning: &mut Pruning, around: &Surroundings<'_>) {
         }
     }
     let targets: Vec<Above> = real.into_iter().map(|(_, above)| above).collect();
-    let is_above: HashSet<&str> = targets.iter().map(|above| above.target.as_str()).collect();
+    let is_above = |target: &str| targets.iter().any(|above| above.target == target);
     let held = || {
         let names =
             pruning.names.iter().filter(|judged| judged.verdict == Verdict::Delete && !judged.is_begun);
-        names.filter(|judged| is_above.contains(judged.target.as_str()))
+        names.filter(|judged| is_above(&judged.target))
     };
     if targets.is_empty() {
         return;

@@ -1,12 +1,11 @@
 //! In use: what pods and pod templates reference.
 
-use std::collections::HashSet;
-
 use crate::{
     digest::Digest,
-    plan::collision::one_name,
+    plan::collision::name_of,
     reference::{Reference, Repository},
 };
+use hashbrown::HashSet;
 
 /// The images that pods and pod templates reference, by tag or by digest.
 #[derive(Clone, Debug, Default)]
@@ -18,22 +17,18 @@ impl InUse {
         let mut used = HashSet::new();
         for reference in images.into_iter().filter_map(|image| image.parse::<Reference>().ok()) {
             let Reference { repository, tag, digest } = reference;
-            used.extend(tag.map(|tag| name(&repository.at_tag(tag))));
-            used.extend(digest.map(|digest| name(&repository.at_digest(digest))));
+            used.extend(tag.map(|tag| name_of(&repository.at_tag(tag))));
+            used.extend(digest.map(|digest| name_of(&repository.at_digest(digest))));
         }
         Self(used)
     }
 
     /// Whether something uses this name, or what it shows by its digest.
     pub(super) fn has(&self, reference: &Reference, digest: &Digest) -> bool {
-        self.0.contains(&name(reference)) || self.0.contains(&by_digest(&reference.repository, digest))
+        self.0.contains(&name_of(reference)) || self.0.contains(&by_digest(&reference.repository, digest))
     }
 }
 
-pub(super) fn by_digest(repository: &Repository, digest: &Digest) -> String {
-    name(&repository.at_digest(digest.clone()))
-}
-
-pub(super) fn name(reference: &Reference) -> String {
-    one_name(&reference.to_string()).into_owned()
+fn by_digest(repository: &Repository, digest: &Digest) -> String {
+    name_of(&repository.at_digest(digest.clone()))
 }

@@ -1,7 +1,6 @@
 //! The highest versions of each image on a target.
 
-use std::collections::{HashMap, HashSet};
-
+use hashbrown::{HashMap, HashSet};
 use semver::Version;
 
 use crate::{
@@ -42,16 +41,21 @@ impl<'a> Last<'a> {
                     }
                     let Some(version) = read.get_or_insert_with(|| version_of(wanted, record)) else { break };
                     let of_image = versions.entry((&entry.name, &record.image)).or_default();
-                    of_image.push((version.clone(), tag));
+                    // It may have several names there.
+                    if of_image.last().is_none_or(|(_, last)| *last != tag) {
+                        of_image.push((version.clone(), tag));
+                    }
                 }
             }
         }
         let mut last = HashSet::new();
         for ((target, image), mut versions) in versions {
-            // The newest first, as a selection has them.
-            versions.sort_by(|a, b| (&b.0, b.1.len(), a.1).cmp(&(&a.0, a.1.len(), b.1)));
-            versions.dedup_by_key(|(_, tag)| *tag);
             let keep = kept.get(target).copied().unwrap_or_default();
+            if keep < versions.len() {
+                // The newest first, as a selection has them.
+                versions
+                    .select_nth_unstable_by(keep, |a, b| (&b.0, b.1.len(), a.1).cmp(&(&a.0, a.1.len(), b.1)));
+            }
             last.extend(versions.into_iter().take(keep).map(|(_, tag)| (target, image, tag)));
         }
         Self(last)

@@ -75,7 +75,8 @@ impl Plan {
     ///   unwanted in an earlier run too, at least the target's `grace` ago.
     /// - Of a target on which more would be deleted than its limit allows nothing is, unless exactly this was approved.
     pub fn prune(&mut self, around: &Surroundings<'_>, observed: &Observed) {
-        self.pruning = Round::of_run(self, around, observed).judge(true);
+        let pruning = Round::of_run(self, around, observed).judge(true);
+        self.pruning = pruning;
     }
 }
 

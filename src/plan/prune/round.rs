@@ -1,7 +1,5 @@
 //! One round of judging: which names are judged, what has to be asked for it, and the verdicts.
 
-use std::collections::{HashMap, HashSet};
-
 use super::{
     Judged, Pruning, Surroundings, Verdict,
     condition::{Condition, IN_A_RUN, Input, ON_DELETION, does_not_show_it},
@@ -11,10 +9,15 @@ use super::{
 };
 use crate::{
     api::{Origin, PruneMode, Record, TargetRecord},
-    plan::{Fate, Observed, Plan, Questions, Seen, collision::one_name, could::Could},
+    plan::{
+        Fate, Observed, Plan, Questions, Seen,
+        collision::{Place, name_of, one_name, parts},
+        could::Could,
+    },
     records::Records,
     reference::Reference,
 };
+use hashbrown::{HashMap, HashSet};
 
 /// A name that is judged.
 struct Candidate<'a> {
@@ -32,14 +35,14 @@ pub(super) struct Round<'a> {
     candidates: Vec<Candidate<'a>>,
     conditions: &'static [Condition],
     /// The names that the plan gives, and the digests that it needs.
-    given: HashSet<String>,
+    given: HashSet<Place<'a>>,
     /// The names that it would give to tags which the source does not list.
     unlisted: Could<String>,
     last: Last<'a>,
 }
 
 impl<'a> Round<'a> {
-    pub(super) fn of_run(plan: &Plan, around: &'a Surroundings<'a>, observed: &'a Observed) -> Self {
+    pub(super) fn of_run(plan: &'a Plan, around: &'a Surroundings<'a>, observed: &'a Observed) -> Self {
         let mut candidates = Vec::new();
         let mut unwanted: HashSet<(&str, &str)> = HashSet::new();
         for stale in plan.stale.iter().filter(|stale| stale.fate == Fate::Unwanted) {
@@ -53,9 +56,7 @@ impl<'a> Round<'a> {
         }
         // What a deletion left at its dummy has to be ended, whatever else is so. A copy ends it too.
         let ended = plan.actions.iter().filter(|action| action.kind.is_change() || action.kind.is_in_sync());
-        let ended = |name: &str| {
-            ended.clone().any(|action| one_name(&action.destination.to_string()) == one_name(name))
-        };
+        let ended = |name: &str| ended.clone().any(|action| name_of(&action.destination) == one_name(name));
         for (record, entry) in entries(around.records).filter(|(_, entry)| entry.dummy().is_some()) {
             if !ended(&entry.reference)
                 && !unwanted.contains(&(entry.name.as_str(), entry.reference.as_str()))
@@ -66,7 +67,7 @@ impl<'a> Round<'a> {
         let given = if candidates.is_empty() {
             HashSet::new()
         } else {
-            plan.actions.iter().map(|action| one_name(&action.destination.to_string()).into_owned()).collect()
+            plan.actions.iter().map(|action| parts(&action.destination)).collect()
         };
         Self::new(around, observed, candidates, &IN_A_RUN, given)
     }
@@ -82,7 +83,7 @@ impl<'a> Round<'a> {
         observed: &'a Observed,
         candidates: Vec<Candidate<'a>>,
         conditions: &'static [Condition],
-        given: HashSet<String>,
+        given: HashSet<Place<'a>>,
     ) -> Self {
         let ranked = || candidates.iter().map(|candidate| (&*candidate.entry.name, &*candidate.record.image));
         // When the object is deleted there are no last versions that stay.

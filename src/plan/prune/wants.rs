@@ -1,17 +1,18 @@
 //! Wants: what ImageSyncs other than the one in question want, in all namespaces, whether they are carried out or not.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     plan::{
         Claimant, Selection, Wanted,
-        collision::{one_name, place},
+        collision::{name_of, one_name, place},
         could::Could,
         wanted::{Image, Tags},
     },
     records::Records,
     reference::Reference,
 };
+use hashbrown::HashMap;
 
 /// What ImageSyncs want: more than they [own](crate::plan::Ownership), since who wants a name need not be the one who may
 /// write it. In doubt it is wanted.
@@ -37,7 +38,7 @@ impl Wants {
             Some(selection) => {
                 let (names, could) = selection.names(wanted, records);
                 for name in names {
-                    self.want(&name.to_string(), claimant);
+                    self.want(name_of(&name), claimant);
                 }
                 self.could.extend(could, claimant);
             }
@@ -59,9 +60,9 @@ impl Wants {
     pub fn add_recorded(&mut self, claimant: &Arc<Claimant>, records: &Records) {
         for record in records.iter() {
             let entries = || record.targets.iter().filter(|entry| entry.unwanted_since.is_none());
-            entries().for_each(|entry| self.want(&entry.reference, claimant));
+            entries().for_each(|entry| self.want(one_name(&entry.reference).into_owned(), claimant));
             if let (Some(source), Some(tag), Some(_)) = (&record.source, &record.tag, entries().next()) {
-                self.want(&format!("{source}:{tag}"), claimant);
+                self.want(one_name(&format!("{source}:{tag}")).into_owned(), claimant);
             }
         }
     }
@@ -84,7 +85,7 @@ impl Wants {
 
     /// Who wants this name, of all but `me`.
     pub(super) fn by<'a>(&'a self, reference: &'a Reference, me: &Claimant) -> Option<&'a Claimant> {
-        let named = self.names.get(one_name(&reference.to_string()).as_ref());
+        let named = self.names.get(&name_of(reference));
         let named = named.into_iter().flat_map(|(first, second)| std::iter::once(first).chain(second));
         let others =
             named.chain(self.could.whose(reference)).map(AsRef::as_ref).find(|claimant| *claimant != me);
@@ -96,8 +97,7 @@ impl Wants {
         self.unreadable.first().map(String::as_str)
     }
 
-    fn want(&mut self, reference: &str, claimant: &Arc<Claimant>) {
-        let name = one_name(reference).into_owned();
+    fn want(&mut self, name: String, claimant: &Arc<Claimant>) {
         let (first, second) = self.names.entry(name).or_insert_with(|| (Arc::clone(claimant), None));
         if second.is_none() && first != claimant {
             *second = Some(Arc::clone(claimant));

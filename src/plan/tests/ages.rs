@@ -196,7 +196,9 @@ fn what_left_the_selection_is_forgotten_but_not_because_a_listing_failed() {
     run(&mut world, 1, &wanted);
     assert_eq!(world.records.len(), 2);
     world.listings = whole;
-    let Some(Listed::Tags(tags)) = world.listings.get_mut(&"alpine".parse().unwrap()) else { panic!() };
+    let Some(Listed::Tags(tags)) = world.listings.get_mut(&"alpine".parse::<Repository>().unwrap()) else {
+        panic!()
+    };
     tags.retain(|tag| tag.as_str() != "1");
     run(&mut world, 2, &wanted);
     assert_eq!(world.records.iter().map(|record| record.tag.as_deref().unwrap()).collect::<Vec<_>>(), ["2"]);

@@ -2,7 +2,10 @@
 
 use rstest::rstest;
 
-use super::*;
+use super::{
+    super::collision::{Place, name_of, one_name, parts, parts_of},
+    *,
+};
 
 /// The sentence of the first fault.
 fn fault(spec: &str) -> Option<String> {
@@ -148,4 +151,24 @@ fn a_tag_that_would_be_mirrored_again_and_again_is_in_conflict() {
         assert_eq!(lines(&plan), [expected]);
         world.apply(&plan);
     }
+}
+
+#[rstest]
+#[case("alpine:3", ("docker.io", "library/alpine", "3"))]
+#[case("r.example/a/b:3", ("r.example", "a/b", "3"))]
+#[case("r.example:443/a:3", ("r.example", "a", "3"))]
+#[case("r.example:5000/a:3", ("r.example:5000", "a", "3"))]
+#[case("[::1]:5000/a:3", ("[::1]:5000", "a", "3"))]
+#[case("r.example/a", ("r.example", "a", "latest"))]
+#[case("oci:out/a@b/c:3", ("oci", "out/a@b/c", "3"))]
+#[case("oci:r.example:443/a:3", ("oci", "r.example:443/a", "3"))]
+#[case("oci:/out", ("oci", "/out", "latest"))]
+fn a_name_has_one_form_in_parts_and_one_as_a_text(#[case] text: &str, #[case] expected: Place<'_>) {
+    let name: Reference = text.parse().unwrap();
+    assert_eq!((parts(&name), parts_of(&name.to_string())), (expected, expected));
+    assert_eq!(name_of(&name), one_name(&name.to_string()));
+    let by_digest = name.repository.at_digest(digest("x"));
+    assert_eq!(parts(&by_digest), (expected.0, expected.1, digest("x").as_str()));
+    assert_eq!(parts(&by_digest), parts_of(&by_digest.to_string()));
+    assert_eq!(name_of(&by_digest), one_name(&by_digest.to_string()));
 }
