@@ -342,7 +342,12 @@ async fn what_a_garbage_collection_takes_between_our_steps_is_brought_again() {
 #[tokio::test]
 async fn of_an_image_of_which_some_platforms_were_brought_only_these_count() {
     // The first takes the index as it is, and for the second it is rewritten.
-    for target in [Registry::v3().sparse_indexes(), Registry::v3()] {
+    let targets = [
+        (Registry::v3().sparse_indexes(), "deep check: 1 whole"),
+        // Nothing says whose the rewritten index is.
+        (Registry::v3(), "1 to replace, 0 in sync"),
+    ];
+    for (target, without_records) in targets {
         let pair = Pair::with(Registry::v3(), target).await;
         let desk = Desk::new(&format!(
             "images:\n- name: app\n  source: {}/team/app:v1\n  platforms: [linux/amd64]\n\
@@ -359,6 +364,6 @@ async fn of_an_image_of_which_some_platforms_were_brought_only_these_count() {
         // Without records, what is wanted counts.
         std::fs::remove_dir_all(desk.state()).unwrap();
         let planned = deep_plan(&desk).await;
-        assert!(planned.stdout.contains("deep check: 1 whole"), "{}", planned.stdout);
+        assert!(planned.stdout.contains(without_records), "{}", planned.stdout);
     }
 }

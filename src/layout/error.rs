@@ -89,7 +89,9 @@ pub enum Error {
         digest: Digest,
     },
     /// More bytes or fewer than promised.
-    #[error("{digest} of {repository} has {expected} bytes, and {found} came; the next run tries again")]
+    #[error(
+        "{digest} of {repository} has {expected} bytes, and {found} came; if the next run says so too, write it anew from where it came"
+    )]
     Length {
         /// The layout.
         repository: Repository,

@@ -172,7 +172,11 @@ impl Index {
             Change::Untag { tag, digest } => {
                 let shows = matches!(self.tagged(tag), Tagged::One(found) if found.digest == *digest);
                 if shows {
-                    self.entries.retain(|entry| !entry.has_tag(tag));
+                    // What another tool calls by the whole reference may be something else.
+                    let is_it = |entry: &Entry| {
+                        entry.descriptor.as_ref().is_ok_and(|descriptor| descriptor.digest == *digest)
+                    };
+                    self.entries.retain(|entry| !(entry.has_tag(tag) && is_it(entry)));
                 }
                 Ok(shows)
             }

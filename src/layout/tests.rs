@@ -307,6 +307,21 @@ async fn a_tag_is_deleted_alone_and_only_if_it_shows_what_is_to_go() {
 }
 
 #[tokio::test]
+async fn what_another_tool_calls_by_the_whole_reference_stays_when_a_tag_is_deleted() {
+    let (place, image) = with_image().await;
+    let mut index = place.index();
+    let entries = index["manifests"].as_array_mut().unwrap();
+    let mut theirs = entries[0].clone();
+    theirs["digest"] = json!(Digest::sha256(b"theirs"));
+    theirs["annotations"]["org.opencontainers.image.ref.name"] = json!("docker.io/library/app:v1");
+    entries.push(theirs.clone());
+    place.write_index(&index);
+    let gone = place.layout.delete_tag(&"v1".parse().unwrap(), &image.digest).await.unwrap();
+    assert_eq!(gone, Gone::Changed(Digest::sha256(b"theirs")));
+    assert_eq!(place.index()["manifests"], json!([theirs]));
+}
+
+#[tokio::test]
 async fn changes_that_come_at_the_same_time_are_all_there() {
     let (place, image) = with_image().await;
     let names: Vec<At> = (0..50).map(|n| tag(&format!("t{n:02}"))).collect();

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
 use jiff::Timestamp;
 
 use super::{
@@ -43,7 +42,7 @@ pub fn decide(
     let resolved: Vec<_> = resolve(selection, &memory, observed).collect();
     let mut collisions = collision::find(wanted, &resolved);
     let mut actions = Vec::new();
-    let (mut whole, mut checked, mut walks) = (Vec::new(), Vec::new(), HashMap::new());
+    let (mut whole, mut checked) = (Vec::new(), Vec::new());
     for (artifact, this) in resolved.iter().enumerate() {
         for (index, destination) in this.destinations.iter().enumerate() {
             let reference = destination.name.reference();
@@ -55,11 +54,7 @@ pub fn decide(
             let (owner, former) =
                 reference.map(|reference| ownership.owner_and_former(reference)).unwrap_or_default();
             let walk = selection.walk(&memory, (this, destination), observed);
-            let walked = walk.and_then(|walk| {
-                let walked = observed.walks.get(&walk)?;
-                walks.insert(walk, walked);
-                Some(walked)
-            });
+            let walked = walk.and_then(|walk| observed.walks.get(&walk));
             let decision = rules::decide(&Input {
                 this,
                 destination,
@@ -102,7 +97,7 @@ pub fn decide(
         name: wanted.claimant.name().to_owned(),
         actions,
         due: old_enough.chain(selection.depth.next(wanted.schedule(), checked.into_iter())).min(),
-        deep_check: DeepCheck::of(&walks),
+        deep_check: DeepCheck::of(observed),
         deep_interval: selection.depth.interval,
         whole,
         images,

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use hashbrown::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -109,7 +108,7 @@ impl Selection {
         self
     }
 
-    /// What is to be walked at a destination that shows its image, or did when it was last looked at.
+    /// What is to be walked at a destination that shows its image, and was not yet.
     pub(super) fn walk(
         &self,
         memory: &Memory<'_>,
@@ -117,15 +116,12 @@ impl Selection {
         answered: &Observed,
     ) -> Option<Walk> {
         let (reference, target) = (destination.name.reference()?, &destination.target.name);
-        let seen = answered.target(target, reference);
+        let seen = answered.target(target, reference)?;
         let remembered = memory.name(reference);
-        let entry = remembered.map(|name| name.target);
-        let right = artifact.digest_at(seen, remembered).or_else(|| artifact.expected())?;
-        let found = match seen {
-            Some(Seen::Digest(found)) => found,
-            Some(Seen::Absent | Seen::Failed { .. }) => return None,
-            None => &entry?.digest,
+        let (Seen::Digest(found), Some(right)) = (seen, artifact.digest_at(Some(seen), remembered)) else {
+            return None;
         };
+        let entry = remembered.map(|name| name.target);
         let entry = entry.filter(|entry| entry.digest == *found && entry.stands_for() == right);
         let is_due = self.depth.all || entry.is_some_and(|entry| self.depth.is_due(entry, self.now));
         let is_right = found == right || entry.is_some();
@@ -185,16 +181,16 @@ pub(super) fn last_checked(entry: &TargetRecord) -> Timestamp {
 
 impl DeepCheck {
     /// What was found, if anything was looked at.
-    pub(super) fn of(walks: &HashMap<Walk, &Walked>) -> Option<Self> {
+    pub(super) fn of(observed: &Observed) -> Option<Self> {
         let mut found = Self::default();
-        for walked in walks.values() {
+        for walked in observed.walks.values() {
             *match walked {
                 Walked::Whole => &mut found.whole,
                 Walked::Broken { .. } => &mut found.broken,
                 Walked::Failed { .. } => &mut found.failed,
             } += 1;
         }
-        (!walks.is_empty()).then_some(found)
+        (!observed.walks.is_empty()).then_some(found)
     }
 }
 

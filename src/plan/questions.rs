@@ -19,7 +19,7 @@ pub struct Questions {
     /// What is there of images on targets, each once.
     pub walks: Vec<Walk>,
     /// What refers to images at the source, each once. To be answered after all that was asked before it: what signs a tag's
-    /// image counts from the moment on when it is known that the tag shows it, or does still.
+    /// image is looked for once it is known which image that is.
     pub referrers: Vec<Look>,
 }
 

@@ -109,9 +109,7 @@ impl Resolved<'_> {
         depth: Depth,
     ) -> Option<Look> {
         let content = &self.artifact.image.content;
-        let is_known = self.settled || self.digest.is_none();
-        let digest = self.digest.or_else(|| self.expected());
-        let digest = digest.filter(|_| content.referrers != Referrers::Exclude)?;
+        let digest = self.digest.filter(|_| content.referrers != Referrers::Exclude)?;
         let subject = self.subject(digest);
         if answered.referrers.contains_key(&subject) {
             return None;
@@ -124,7 +122,7 @@ impl Resolved<'_> {
             let entry = remembered.map(|name| name.target).filter(|entry| entry.stands_for() == digest);
             let seen = answered.target(&target.name, reference);
             is_wanted |= match seen {
-                None => is_known && self.is_looked_for(digest, entry, answered.now, depth),
+                None => self.settled && self.is_looked_for(digest, entry, answered.now, depth),
                 Some(Seen::Digest(found)) if subset::shows(found, digest, remembered) => {
                     subset::missing(self.artifact, self.record, digest, remembered).is_some()
                         || self.is_looked_for(digest, entry, answered.now, depth)
@@ -135,7 +133,7 @@ impl Resolved<'_> {
             };
             let is_there = match seen {
                 Some(Seen::Digest(found)) => found == digest,
-                None => is_known && entry.is_some_and(|entry| entry.digest == *digest),
+                None => self.settled && entry.is_some_and(|entry| entry.digest == *digest),
                 Some(Seen::Absent | Seen::Failed { .. }) => false,
             };
             if near.is_none() && is_there {

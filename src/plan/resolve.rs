@@ -60,14 +60,7 @@ pub(super) struct Remembered<'a> {
     pub(super) target: &'a TargetRecord,
 }
 
-impl<'a> Resolved<'a> {
-    /// The digest that the source had when it was last looked at, as long as it was not looked at now. What else is asked of that
-    /// need not wait: it is no answer to anything if the source turns out to have another one.
-    pub(super) fn expected(&self) -> Option<&'a Digest> {
-        let is_unseen = self.digest.is_none() && self.at_source.is_none() && self.artifact.min_age.is_none();
-        self.record.filter(|record| is_unseen && self.artifact.is_read_as(record))?.source_digest.as_ref()
-    }
-
+impl Resolved<'_> {
     /// The digest that is right for a destination at which this was seen: what is there stays, even if the source has it no
     /// longer.
     pub(super) fn digest_at(

@@ -56,7 +56,7 @@ async fn two_processes_that_write_one_layout_at_once_leave_both_tags() {
 /// How often a run is killed; `make soak` asks for more.
 fn kills() -> usize {
     let asked = std::env::var("IMAGESYNC_KILLS").ok();
-    asked.map_or(50, |kills| kills.parse::<usize>().expect("a number") / 4)
+    asked.map_or(50, |kills| kills.parse::<usize>().expect("a number").div_ceil(4))
 }
 
 /// A whole run asks the source about so many times; what comes later kills a run that is writing its last, or done.

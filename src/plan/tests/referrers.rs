@@ -82,25 +82,6 @@ fn referrers_are_looked_for_once_it_is_known_which_image_the_tag_shows() {
 }
 
 #[test]
-fn what_refers_to_the_image_that_is_expected_is_asked_at_once_and_counts_if_the_tag_still_shows_it() {
-    let mut world = synced(&spec(""), signed(&[]));
-    let first = |world: &World| {
-        world.select(&wanted(&spec(""))).questions(&world.records, &Observed::at(world.now()))
-    };
-    let asked = first(&world);
-    assert_eq!((asked.sources.len(), asked.targets.len(), asked.referrers.len()), (1, 1, 1));
-    assert_eq!(counts(&world, &spec("")), (1, 1, 1));
-    // What was expected is asked as before, and then what there is.
-    world.push(SOURCE, "new");
-    world.referrers.insert(at_source(), Referring::Untold);
-    assert_eq!(first(&world).referrers, asked.referrers);
-    let new = reference(SOURCE).repository.at_digest(digest("new"));
-    world.referrers.insert(new, signed(&["a"]));
-    let plan = world.plan(&wanted(&spec("")));
-    assert!(only(&plan).reason.ends_with("1 signature or other referrer is and come with it"), "{plan:?}");
-}
-
-#[test]
 fn an_image_that_a_target_shows_is_read_there() {
     for image in ["", ", immutableTags: ['.*']"] {
         let spec = spec(image);

@@ -46,7 +46,7 @@ pub enum DeleteError {
     },
     /// The tag shows the dummy, or may show it.
     #[error(
-        "{reference} is held at the dummy manifest {dummy} instead of {digest}: it could be neither deleted nor put back; \
+        "{reference} is held, or may be, at the dummy manifest {dummy} instead of {digest}: it could be neither deleted nor put back; \
          the next run tries again"
     )]
     Held {

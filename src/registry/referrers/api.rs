@@ -23,6 +23,9 @@ const MOST: usize = MOST_CHILDREN;
 /// Pages that are read at most.
 const MOST_PAGES: usize = MOST;
 
+/// How some registries answer a question for the referrers of what they do not have.
+const NO_MANIFEST: &str = "MANIFEST_UNKNOWN";
+
 /// What a registry knows of the referrers of a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listing {
@@ -37,7 +40,7 @@ impl Remote {
     ///
     /// # Errors
     ///
-    /// A 404 says that there is no API, for a repository that is there ([`Cause::NotFound`] for one that is not), and so does a
+    /// A 404 says that there is no API (what speaks of the manifest, only of this one), for a repository that is there ([`Cause::NotFound`] for one that is not), and so does a
     /// redirect to another host's web page. All else that is no list is an error, as is a list that is too long or never ends: what could not be listed
     /// is not "none".
     pub async fn referrers(&self, subject: &Digest) -> Result<Listing, Error> {
@@ -49,9 +52,16 @@ impl Remote {
         }
         let is_known = api.known().is_some();
         let asking = asking.filter(|_| !is_known);
-        let listed = self.home().referrers(subject, is_known).await;
-        let listing =
-            listed.map_err(|cause| self.error("list the referrers of", format_args!("@{subject}"), cause))?;
+        let listing = match self.home().referrers(subject, is_known).await {
+            Ok(listing) => listing,
+            // It may have lost this manifest, and tells nothing of the others.
+            Err(Cause::NotFound { answer }) if !is_known && answer.has(&[NO_MANIFEST]) => {
+                return Ok(Listing::NoApi);
+            }
+            Err(cause) => {
+                return Err(self.error("list the referrers of", format_args!("@{subject}"), cause));
+            }
+        };
         api.learn(listing != Listing::NoApi);
         drop(asking);
         Ok(listing)
@@ -83,7 +93,7 @@ impl Place<'_> {
             return match self.refused(response).await {
                 Cause::Unproven { .. } | Cause::Unsupported { .. } if !has_api => Ok(Listing::NoApi),
                 // A repository that is not there yet has no API yet: ggcr answers so.
-                Cause::NotFound { answer } if !has_api && !answer.has(&["NAME_UNKNOWN"]) => {
+                Cause::NotFound { answer } if !has_api && !answer.has(&["NAME_UNKNOWN", NO_MANIFEST]) => {
                     Ok(Listing::NoApi)
                 }
                 cause => Err(cause),

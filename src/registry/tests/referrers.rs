@@ -75,6 +75,21 @@ async fn all_pages_are_read_and_each_referrer_is_named_once() {
 }
 
 #[tokio::test]
+async fn a_registry_that_has_lost_a_manifest_tells_nothing_of_the_referrers_of_others() {
+    let gone = Digest::sha256(b"gone");
+    let fake = Fake::start({
+        let gone = gone.to_string();
+        move |asked, _| {
+            if asked.path.ends_with(&gone) { refuse(404, "MANIFEST_UNKNOWN") } else { list(&["a"]) }
+        }
+    })
+    .await;
+    let remote = open(&fake);
+    assert_eq!(remote.referrers(&gone).await.unwrap(), Listing::NoApi);
+    assert_eq!(names(&remote).await, [referrer("a").digest]);
+}
+
+#[tokio::test]
 async fn a_registry_without_an_api_is_asked_once_however_many_want_to_know() {
     let fake = Fake::start(|_, _| unknown_path()).await;
     let remote = open(&fake);
