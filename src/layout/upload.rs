@@ -4,16 +4,12 @@ use std::{fmt, io};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
-use tokio::sync::mpsc;
 
 use super::{Layout, blobs_to_write, error::Error, part::Part};
 use crate::{
     digest::Hasher,
     registry::{self, Blob, SMALL},
 };
-
-/// Chunks that wait to be written; each may have some hundred KiB, and there are others on their way before and behind it.
-const DEPTH: usize = 1;
 
 /// A blob that is being written. If it is dropped, what was written is gone.
 pub struct Upload {
@@ -75,12 +71,9 @@ impl Upload {
                 .await;
         }
         self.stream(blob, body).await?;
-        let Some(written) = self.written.take() else { return Err(Error::Internal("nothing was written")) };
-        if written.length != blob.size {
-            let error = written.length_of(&self.layout, blob);
-            self.written = Some(written);
-            return Err(error);
-        }
+        let Some(written) = self.written.take_if(|written| written.length == blob.size) else {
+            return Err(length(&self.layout, blob, self.stands()));
+        };
         let blob = blob.clone();
         self.layout.blocking(move |layout| written.finish(layout, &blob)).await
     }
@@ -95,44 +88,25 @@ impl Upload {
         self.written.as_ref().map_or(0, |written| written.length)
     }
 
-    /// Writes while what is next is on its way.
+    /// Writes chunk by chunk: what comes meanwhile waits in the kernel, so that a blob costs the memory of one.
     async fn stream<S>(&mut self, blob: &Blob, mut body: S) -> Result<(), Error>
     where
         S: Stream<Item = Result<Bytes, io::Error>> + Unpin,
     {
-        let (chunks, mut taken) = mpsc::channel::<Bytes>(DEPTH);
-        let (before, layout, of) = (self.written.take(), self.layout.clone(), blob.clone());
-        let writing = tokio::task::spawn_blocking(move || -> Result<Box<Written>, Error> {
-            let mut written = match before {
-                Some(written) => written,
-                None => Box::new(Written::new(&layout, &of)?),
-            };
-            while let Some(chunk) = taken.blocking_recv() {
-                written.take(&chunk)?;
-                if written.length > of.size {
-                    return Err(written.length_of(&layout, &of));
-                }
-            }
-            Ok(written)
-        });
-        let mut fed = Ok(());
         while let Some(chunk) = body.next().await {
-            match chunk {
-                Ok(chunk) => {
-                    // The writer ended: it says why.
-                    if chunks.send(chunk).await.is_err() {
-                        break;
-                    }
-                }
-                Err(error) => {
-                    fed = Err(Error::Body(error.into()));
-                    break;
-                }
-            }
+            let chunk = chunk.map_err(|error| Error::Body(error.into()))?;
+            let (before, of) = (self.written.take(), blob.clone());
+            let write = move |layout: &Layout| {
+                let mut written = match before {
+                    Some(written) => written,
+                    None => Box::new(Written::new(layout, &of)?),
+                };
+                written.take(&chunk)?;
+                if written.length > of.size { Err(length(layout, &of, written.length)) } else { Ok(written) }
+            };
+            self.written = Some(self.layout.blocking(write).await?);
         }
-        drop(chunks);
-        self.written = Some(writing.await.unwrap_or(Err(Error::Internal("a file's writer did not end")))?);
-        fed
+        Ok(())
     }
 }
 
@@ -149,15 +123,10 @@ impl Written {
         Ok(())
     }
 
-    fn length_of(&self, layout: &Layout, Blob { digest, size }: &Blob) -> Error {
-        let (repository, digest) = (layout.repository().clone(), digest.clone());
-        Error::Length { repository, digest, expected: *size, found: self.length }
-    }
-
     /// Gives what was written its name, if it is what has it.
     fn finish(self, layout: &Layout, blob: &Blob) -> Result<(), Error> {
         if self.length != blob.size {
-            return Err(self.length_of(layout, blob));
+            return Err(length(layout, blob, self.length));
         }
         if !self.hasher.matches() {
             let (repository, digest) = (layout.repository().clone(), blob.digest.clone());
@@ -170,6 +139,12 @@ impl Written {
         }
         Ok(())
     }
+}
+
+/// The error of a blob of which `found` bytes came.
+fn length(layout: &Layout, Blob { digest, size }: &Blob, found: u64) -> Error {
+    let (repository, digest) = (layout.repository().clone(), digest.clone());
+    Error::Length { repository, digest, expected: *size, found }
 }
 
 impl fmt::Debug for Upload {
