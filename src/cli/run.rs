@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::{display::Display, member::Member, others::Others};
 use crate::{
     engine::{Applied, Engine, Error, Outcome, Pruned},
-    plan::{Observed, Ownership, Plan, Questions, Selection, Surroundings, Wanted, Wants, decide, select},
+    plan::{Observed, Ownership, Plan, Questions, Selection, Wanted, Wants, decide, select},
     records::{self, Records},
 };
 
@@ -87,22 +87,11 @@ pub(super) async fn plan(
             let mut observed = look(engine, member, selection, records).await;
             let mut plan = decide(&member.wanted, selection, records, &observed, ownership, now);
             let around = member.surroundings(Some(selection), records, wants, now);
-            look_for_pruning(engine, member, &plan, &around, &mut observed).await;
+            ask(engine, member, &mut observed, |observed| plan.prune_questions(&around, observed)).await;
             plan.prune(&around, &observed);
             plan
         });
     join_all(plans).await
-}
-
-/// Looks at what deletions rest on.
-pub(super) async fn look_for_pruning(
-    engine: &Engine,
-    member: &Member,
-    plan: &Plan,
-    around: &Surroundings<'_>,
-    observed: &mut Observed,
-) {
-    ask(engine, member, observed, |observed| plan.prune_questions(around, observed)).await;
 }
 
 /// What became of a plan.

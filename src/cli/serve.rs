@@ -34,7 +34,7 @@ const MOST: usize = 10_000;
 pub(super) fn run(args: &Args, color: Color) -> anyhow::Result<Exit> {
     telemetry::init(color.wanted(io::stderr().is_terminal()));
     let dir = args.dir.as_path();
-    if !dir.try_exists()? {
+    if matches!(dir.try_exists(), Ok(false)) {
         return Err(Usage(format!(
             "there is no directory {}: name the one that `imagesync sync` wrote layouts into",
             dir.display()

@@ -2,12 +2,13 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use hashbrown::HashMap;
+
 use super::{Wanted, destination::Destination, loops, resolve::Resolved};
 use crate::{
     digest::Digest,
     reference::{Reference, Repository, Tag},
 };
-use hashbrown::HashMap;
 
 /// A destination: the artifact's place among the resolved, and its own place in that.
 pub(super) type At = (usize, usize);

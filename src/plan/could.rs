@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use hashbrown::{HashMap, HashSet};
+
 use super::{
     Selection, Wanted,
     collision::place,
@@ -15,7 +17,6 @@ use crate::{
     records::Records,
     reference::{Reference, Tag, Template, Values, Word},
 };
-use hashbrown::{HashMap, HashSet};
 
 /// Names that could be given, by the repository that they are in.
 #[derive(Debug)]

@@ -1,11 +1,12 @@
 //! Names that are left as they are, since it cannot be told now whether they are wanted.
 
+use hashbrown::HashSet;
+
 use super::{Selection, Wanted, could::Could, destination::Name, resolve::Resolved};
 use crate::{
     api::{Record, TargetRecord},
     reference::Values,
 };
-use hashbrown::HashSet;
 
 /// Names that are left as they are.
 pub(super) struct Left<'a> {

@@ -1,11 +1,12 @@
 //! What registries said: listings of sources, and the digests that tags show.
 
-use super::referrers::{Referring, Subject};
-
 use hashbrown::{Equivalent, HashMap};
 use jiff::Timestamp;
 
-use super::{Walk, Walked};
+use super::{
+    Walk, Walked,
+    referrers::{Referring, Subject},
+};
 use crate::{
     class::Class,
     digest::Digest,

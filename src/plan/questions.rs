@@ -1,5 +1,7 @@
 //! Questions: the HEADs that a plan needs, and no others.
 
+use hashbrown::HashSet;
+
 use super::{
     Observed, Overwrite, Seen, Selection, Walk, Walked,
     referrers::Look,
@@ -7,7 +9,6 @@ use super::{
     subset,
 };
 use crate::{records::Records, reference::Reference};
-use hashbrown::HashSet;
 
 /// What registries are to be asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! Resolution: what is known of each artifact: its digest, its names on targets, what was seen, what is remembered.
 
+use hashbrown::HashMap;
+
 use super::{
     Observed, Seen, Selection,
     age::{self, Candidates},
@@ -14,7 +16,6 @@ use crate::{
     records::Records,
     reference::{Reference, Tag},
 };
-use hashbrown::HashMap;
 
 /// An artifact, with all that is known of it.
 pub(super) struct Resolved<'a> {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::api::Record;
 use hashbrown::{Equivalent, HashMap};
+
+use crate::api::Record;
 
 /// Records that a slice holds at most.
 pub const MAX_SLICE_RECORDS: usize = 100;

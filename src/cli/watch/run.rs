@@ -54,7 +54,7 @@ async fn plan(engine: &Engine, member: &Member, claim: &Claim) -> Plan {
     let store = member.journal.store();
     let wants = claim.wants(store);
     let around = member.surroundings(Some(&*selection), &records, &wants, now);
-    run::look_for_pruning(engine, member, &plan, &around, &mut observed).await;
+    run::ask(engine, member, &mut observed, |observed| plan.prune_questions(&around, observed)).await;
     // What others want may have changed meanwhile.
     claim.prune(&mut plan, store, |plan, wants| {
         plan.prune(&Surroundings { wants, ..around }, &observed);

@@ -1,5 +1,7 @@
 //! What a look at the tags says of ages: what is to be remembered, and what waits.
 
+use hashbrown::HashSet;
+
 use super::{Aged, Candidates, least};
 use crate::{
     api::Record,
@@ -7,7 +9,6 @@ use crate::{
     records::Records,
     reference::Tag,
 };
-use hashbrown::HashSet;
 
 /// Said where nothing can be old enough, whatever its age really is.
 const NOTHING_REMEMBERED: &str = "nothing is remembered of what its tags showed before: ages count from this sync on, as long \

@@ -1,11 +1,8 @@
 //! In use: what pods and pod templates reference.
 
-use crate::{
-    digest::Digest,
-    plan::collision::name_of,
-    reference::{Reference, Repository},
-};
 use hashbrown::HashSet;
+
+use crate::{digest::Digest, plan::collision::name_of, reference::Reference};
 
 /// The images that pods and pod templates reference, by tag or by digest.
 #[derive(Clone, Debug, Default)]
@@ -25,10 +22,7 @@ impl InUse {
 
     /// Whether something uses this name, or what it shows by its digest.
     pub(super) fn has(&self, reference: &Reference, digest: &Digest) -> bool {
-        self.0.contains(&name_of(reference)) || self.0.contains(&by_digest(&reference.repository, digest))
+        let untagged = reference.repository.at_digest(digest.clone());
+        self.0.contains(&name_of(reference)) || self.0.contains(&name_of(&untagged))
     }
-}
-
-fn by_digest(repository: &Repository, digest: &Digest) -> String {
-    name_of(&repository.at_digest(digest.clone()))
 }

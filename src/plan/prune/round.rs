@@ -1,5 +1,7 @@
 //! One round of judging: which names are judged, what has to be asked for it, and the verdicts.
 
+use hashbrown::{HashMap, HashSet};
+
 use super::{
     Judged, Pruning, Surroundings, Verdict,
     condition::{Condition, IN_A_RUN, Input, ON_DELETION, does_not_show_it},
@@ -17,7 +19,6 @@ use crate::{
     records::Records,
     reference::Reference,
 };
-use hashbrown::{HashMap, HashSet};
 
 /// A name that is judged.
 struct Candidate<'a> {

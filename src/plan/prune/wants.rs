@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+
 use crate::{
     plan::{
         Claimant, Selection, Wanted,
@@ -12,7 +14,6 @@ use crate::{
     records::Records,
     reference::Reference,
 };
-use hashbrown::HashMap;
 
 /// What ImageSyncs want: more than they [own](crate::plan::Ownership), since who wants a name need not be the one who may
 /// write it. In doubt it is wanted.

@@ -40,9 +40,9 @@ impl Remote {
     ///
     /// # Errors
     ///
-    /// A 404 says that there is no API (what speaks of the manifest, only of this one), for a repository that is there ([`Cause::NotFound`] for one that is not), and so does a
-    /// redirect to another host's web page. All else that is no list is an error, as is a list that is too long or never ends: what could not be listed
-    /// is not "none".
+    /// A 404 says that there is no API (what speaks of the manifest, only of this one), for a repository that is there
+    /// ([`Cause::NotFound`] for one that is not), and so does a redirect to another host's web page. All else that is no
+    /// list is an error, as is a list that is too long or never ends: what could not be listed is not "none".
     pub async fn referrers(&self, subject: &Digest) -> Result<Listing, Error> {
         let api = self.memory().api(self.repository().path());
         // One asks for all: that there is no API has to be asked once.
